@@ -1,0 +1,85 @@
+# make setup   installs what is missing: Debian packages, npm packages
+# make build   compiles the BPF objects and the trigger programs of the tests into build/
+# make run     starts the agent with the default policies; HOST=1 insists on this machine's kernel
+# make test    checks and all tests, those in virtual machines included
+# make vm      KERNEL=5.10|6.1|6.12|7 CMD='...' runs a command on another kernel; without CMD a shell.
+#              More settings: OUT=DIR CPUS=N MEM=MB APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
+# make check   types, formatting and lint
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+
+# Evaluated when a recipe runs: make setup may only just have installed the compiler.
+CLANG = $(shell scripts/find-clang.sh)
+multiarch = $(shell gcc -print-multiarch)
+bpf_architecture := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
+
+bpf_objects := build/runtime.o build/process.o
+bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_architecture) \
+	-Ibpf/include -Ibuild/include -idirafter /usr/include/$(multiarch)
+
+programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
+
+.PHONY: setup build run test vm vm-run check format clean
+.DEFAULT_GOAL := build
+
+setup:
+	@scripts/setup.sh
+
+build: $(bpf_objects) $(programs)
+
+build/runtime.o: bpf/kprobes/runtime.c
+build/process.o: bpf/process/process.c
+
+$(bpf_objects): build/include/wire.h | setup
+	@echo "build: $@"
+	@$(CLANG) $(bpf_flags) -MMD -MP -c $(filter %.c,$^) -o $@
+
+build/include/wire.h: scripts/generate-wire.ts src/events/wire.ts | setup
+	@echo "build: $@"
+	@mkdir -p $(@D)
+	@node scripts/generate-wire.ts $@ && touch $@
+
+build/programs/%: test/programs/%.c | setup
+	@echo "build: $@"
+	@mkdir -p $(@D)
+	@gcc -static -O1 -g -Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d $< -o $@
+
+run: build
+	@HOST='$(HOST)' scripts/run.sh
+
+test: build
+	@node scripts/test.ts
+
+check: | setup
+	@tsc --noEmit
+	@biome check --error-on-warnings
+
+format: | setup
+	@biome check --write
+
+# The command goes through the environment untouched: no quoting, and no $ eaten by make. Other settings of the
+# command line are in the environment anyway.
+export VM_COMMAND := $(value CMD)
+
+ifneq ($(filter vm,$(MAKECMDGOALS)),)
+-load build/make-exit-status.so(make_exit_status_gmk_setup)
+endif
+
+build/make-exit-status.so: scripts/make-exit-status.c | setup
+	@gcc -shared -fPIC -O1 -Wall -Wextra -Werror $< -o $@
+
+vm-run: | setup
+	@status=0; CMD="$$VM_COMMAND" node test/vm/vm.ts || status=$$?; echo $$status > build/vm-status.$$PPID
+
+vm: vm-run
+	$(exit-with-status $(shell cat build/vm-status.$$PPID; rm -f build/vm-status.$$PPID))
+
+clean:
+	rm -rf build/include build/programs build/test-reports build/*.o build/*.d
+
+-include $(wildcard build/*.d build/programs/*.d)

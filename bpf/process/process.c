@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * Process sensors, always on. Raw tracepoints, so that they work on kernels without kprobes.
+ *
+ * sched_process_exec  a program replaced another: report it whole, remember what policies compare
+ * sched_process_fork  a process was created: it inherits the state of its parent
+ * sched_process_exit  the last thread ended: report how, forget the process
+ */
+#include "maps.h"
+#include "path-walk.h"
+#include "task.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define EXEC_ROOM (sizeof(struct exec_record) + 3 * (STRING_SIZE + 8) + 256 + ARGS_CHUNK)
+#define RECORD_MASK 0x7fff
+
+/* One exec is described at a time on a CPU; STRING_SLACK lets a name be written at any position of the path. */
+struct exec_scratch {
+	struct walk_state walk;
+	char path[STRING_SIZE + STRING_SLACK];
+	__u8 record[EXEC_ROOM];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct exec_scratch);
+} exec_scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct process);
+} process_scratch SEC(".maps");
+
+static void fill_header(struct record_header *header, __u16 kind, __u32 size)
+{
+	__u64 id = bpf_get_current_pid_tgid();
+
+	header->size = size;
+	header->kind = kind;
+	header->flags = 0;
+	header->ktime = bpf_ktime_get_boot_ns();
+	header->tgid = id >> 32;
+	header->tid = (__u32)id;
+}
+
+/*
+ * Which credentials the file gave. The tracepoint runs after the change: the mode of the file says why the effective
+ * ids differ from the real ones, and a secure execution that neither explains was caused by file capabilities.
+ */
+static __u32 raised_privileges(struct exec_record *record, struct linux_binprm *bprm, struct inode *inode)
+{
+	__u16 mode = BPF_CORE_READ(inode, i_mode);
+	struct credentials *cred = &record->credentials;
+	__u32 flags = 0;
+
+	if ((mode & S_ISUID) && cred->euid != cred->uid && cred->euid == BPF_CORE_READ(inode, i_uid.val)) {
+		record->setuid = cred->euid;
+		flags |= PROCESS_RAISED_SETUID;
+	}
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && cred->egid != cred->gid &&
+	    cred->egid == BPF_CORE_READ(inode, i_gid.val)) {
+		record->setgid = cred->egid;
+		flags |= PROCESS_RAISED_SETGID;
+	}
+	if (!flags && cred->permitted && cred->uid && BPF_CORE_READ_BITFIELD_PROBED(bprm, secureexec))
+		flags |= PROCESS_RAISED_FILE_CAPS;
+	return flags;
+}
+
+/* Appends `length` bytes padded to eight; the caller has checked that there is room for the largest part. */
+static __u32 append(__u8 *record, __u32 at, const void *from, __u32 length)
+{
+	at &= RECORD_MASK;
+	length &= STRING_SIZE - 1;
+	if (at > EXEC_ROOM - STRING_SIZE)
+		return at;
+	bpf_probe_read_kernel(record + at, length, from);
+	return at + ((length + 7) & ~7U);
+}
+
+static __u32 append_path(struct exec_scratch *scratch, __u32 at, struct path *path, __u32 *length)
+{
+	struct dentry *dentry = BPF_CORE_READ(path, dentry);
+	struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
+	__u64 start;
+
+	walk_path(scratch->path, &scratch->walk, dentry, mnt);
+	start = scratch->walk.offset & (STRING_SIZE - 1);
+	*length = STRING_SIZE - start;
+	return append(scratch->record, at, scratch->path + start, *length);
+}
+
+static const char *cgroup_name(struct task_struct *task)
+{
+	const char *name = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, name);
+	char first = 0;
+	int i;
+
+	bpf_probe_read_kernel(&first, 1, name);
+	/* Only hierarchies of cgroup v1: the first controller that places the task below its root. */
+	for (i = 0; i < 4 && (!first || first == '/'); i++) {
+		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
+
+		name = BPF_CORE_READ(css, cgroup, kn, name);
+		bpf_probe_read_kernel(&first, 1, name);
+	}
+	return name;
+}
+
+/* Sends what did not fit into the exec record. Pages that cannot be read end it: the event is then flagged. */
+static void send_remaining_arguments(struct exec_scratch *scratch, struct exec_record *exec, unsigned long start)
+{
+	struct data_record *data = (struct data_record *)scratch->record;
+	__u32 sent = exec->args_inline;
+	__u32 total = exec->args_length;
+	struct record_header header = exec->header;
+	int i;
+
+	for (i = 0; i < ARGS_CHUNKS && sent < total; i++) {
+		__u32 length = total - sent;
+
+		if (length > ARGS_CHUNK)
+			length = ARGS_CHUNK;
+		data->header = header;
+		data->header.kind = RECORD_DATA;
+		data->header.size = sizeof(*data) + ARGS_CHUNK;
+		data->offset = sent;
+		data->length = length;
+		if (bpf_probe_read_user(data + 1, length & (2 * ARGS_CHUNK - 1), (void *)(start + sent)))
+			return;
+		if (bpf_ringbuf_output(&events, data, sizeof(*data) + ARGS_CHUNK, 0)) {
+			count(COUNTER_RING_FULL_DATA);
+			return;
+		}
+		sent += length;
+	}
+}
+
+static __u32 append_arguments(struct exec_scratch *scratch, __u32 at, unsigned long start, unsigned long end)
+{
+	struct exec_record *exec = (struct exec_record *)scratch->record;
+	__u64 length = end - start;
+	__u32 inlined;
+
+	if (length > (__u64)ARGS_CHUNK * ARGS_CHUNKS) {
+		length = (__u64)ARGS_CHUNK * ARGS_CHUNKS;
+		exec->flags |= PROCESS_TRUNC_ARGS;
+	}
+	exec->args_length = length;
+	inlined = length < ARGS_CHUNK ? length : ARGS_CHUNK - 1;
+	inlined &= ARGS_CHUNK - 1;
+	at &= RECORD_MASK;
+	if (at > EXEC_ROOM - ARGS_CHUNK)
+		return at;
+	if (bpf_probe_read_user(scratch->record + at, inlined, (void *)start)) {
+		exec->flags |= PROCESS_ERROR_ARGS;
+		exec->args_length = 0;
+		return at;
+	}
+	exec->args_inline = inlined;
+	return at + ((inlined + 7) & ~7U);
+}
+
+/* What policies compare from now on, and the parent of what this process starts. */
+static void remember(struct exec_scratch *scratch, struct exec_record *exec, __u32 tgid)
+{
+	__u32 zero = 0;
+	struct process *process = bpf_map_lookup_elem(&process_scratch, &zero);
+	__u64 start = scratch->walk.offset & (STRING_SIZE - 1);
+	if (!process)
+		return;
+	process->ktime = exec->header.ktime;
+	process->tgid = tgid;
+	process->parent_ktime = exec->parent_ktime;
+	process->parent_tgid = exec->parent_tgid;
+	process->flags = exec->flags;
+	process->binary_length = STRING_SIZE - start;
+	process->slack = 0;
+	bpf_probe_read_kernel_str(process->binary, BINARY_SIZE, scratch->path + start);
+	bpf_probe_read_kernel(process->binary_tail, BINARY_TAIL, scratch->path + STRING_SIZE - BINARY_TAIL);
+	if (bpf_map_update_elem(&processes, &tgid, process, BPF_ANY))
+		count(COUNTER_PROCESS_MAP_FULL);
+}
+
+static void set_parent(struct exec_record *exec, struct task_struct *task, __u32 tgid)
+{
+	struct process *self = bpf_map_lookup_elem(&processes, &tgid);
+
+	exec->flags = PROCESS_EXECVE;
+	if (!self) {
+		__u32 parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
+		struct process *parent = bpf_map_lookup_elem(&processes, &parent_tgid);
+
+		exec->flags |= PROCESS_MISS;
+		exec->parent_tgid = parent_tgid;
+		exec->parent_ktime = parent ? parent->ktime : 0;
+		return;
+	}
+	exec->flags |= self->flags & PROCESS_IN_INIT_TREE;
+	/* The first program after a fork descends from the forking process, a later one from its predecessor. */
+	if (self->flags & PROCESS_CLONE && !(self->flags & PROCESS_EXECVE)) {
+		exec->flags |= PROCESS_CLONE;
+		exec->parent_tgid = self->parent_tgid;
+		exec->parent_ktime = self->parent_ktime;
+	} else {
+		exec->parent_tgid = self->tgid;
+		exec->parent_ktime = self->ktime;
+	}
+}
+
+SEC("raw_tp/sched_process_exec")
+int process_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
+	struct file *file = BPF_CORE_READ(bprm, file);
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u32 zero = 0, at = sizeof(struct exec_record), length = 0;
+	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	struct exec_record *exec;
+	unsigned long args;
+	long read;
+
+	if (!scratch)
+		return 0;
+	exec = (struct exec_record *)scratch->record;
+	__builtin_memset(exec, 0, sizeof(*exec));
+	fill_header(&exec->header, RECORD_EXEC, 0);
+	exec->header.exec_ktime = exec->header.ktime;
+	set_parent(exec, task, tgid);
+	read_credentials(&exec->credentials, BPF_CORE_READ(task, cred));
+	read_namespaces(exec->namespaces, task);
+	exec->ns_pid = read_namespace_pid(task);
+	exec->auid = read_login_uid(task);
+	exec->cgroup_id = bpf_get_current_cgroup_id();
+	exec->inode = BPF_CORE_READ(inode, i_ino);
+	exec->inode_links = BPF_CORE_READ(inode, i_nlink);
+	exec->flags |= raised_privileges(exec, bprm, inode);
+
+	at = append_path(scratch, at, &file->f_path, &length);
+	exec->binary_length = length;
+	if (scratch->walk.status & VALUE_DELETED || !exec->inode_links)
+		exec->flags |= PROCESS_BINARY_DELETED;
+	if (scratch->walk.status & VALUE_UNRESOLVED)
+		exec->flags |= PROCESS_BINARY_UNRESOLVED;
+	remember(scratch, exec, tgid);
+
+	at = append_path(scratch, at, &fs->pwd, &length);
+	exec->cwd_length = length;
+	if (length == 1)
+		exec->flags |= PROCESS_ROOT_CWD;
+	if (scratch->walk.status & VALUE_UNRESOLVED)
+		exec->flags |= PROCESS_CWD_UNRESOLVED;
+
+	read = bpf_probe_read_kernel_str(scratch->path, STRING_SIZE, BPF_CORE_READ(bprm, filename));
+	if (read > 0) {
+		exec->filename_length = read - 1;
+		at = append(scratch->record, at, scratch->path, read - 1);
+	} else {
+		exec->flags |= PROCESS_ERROR_FILENAME;
+	}
+	read = bpf_probe_read_kernel_str(scratch->path, 256, cgroup_name(task));
+	if (read > 0) {
+		exec->cgroup_length = read - 1;
+		at = append(scratch->record, at, scratch->path, read - 1);
+	}
+
+	args = BPF_CORE_READ(task, mm, arg_start);
+	at = append_arguments(scratch, at, args, BPF_CORE_READ(task, mm, arg_end));
+	exec->header.size = at;
+	if (at > EXEC_ROOM)
+		return 0;
+	if (bpf_ringbuf_output(&events, exec, at, 0)) {
+		count(COUNTER_RING_FULL_EXEC);
+		return 0;
+	}
+	if (exec->args_inline < exec->args_length)
+		send_remaining_arguments(scratch, exec, args);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *parent_task = (struct task_struct *)ctx->args[0];
+	struct task_struct *child = (struct task_struct *)ctx->args[1];
+	__u32 parent_tgid = BPF_CORE_READ(parent_task, tgid);
+	__u32 tgid = BPF_CORE_READ(child, tgid);
+	__u32 zero = 0;
+	struct process *process = bpf_map_lookup_elem(&process_scratch, &zero);
+	struct process *parent;
+	struct fork_record *fork;
+
+	if (!process || tgid != (__u32)BPF_CORE_READ(child, pid))
+		return 0; /* a thread */
+	parent = bpf_map_lookup_elem(&processes, &parent_tgid);
+	if (parent)
+		bpf_probe_read_kernel(process, sizeof(*process), parent);
+	else
+		__builtin_memset(process, 0, sizeof(*process));
+	process->ktime = bpf_ktime_get_boot_ns();
+	process->tgid = tgid;
+	process->parent_tgid = parent_tgid;
+	process->parent_ktime = parent ? parent->ktime : 0;
+	process->flags = (process->flags & ~(PROCESS_EXECVE | PROCESS_PROCFS)) | PROCESS_CLONE;
+	if (!parent)
+		process->flags |= PROCESS_MISS;
+	if (bpf_map_update_elem(&processes, &tgid, process, BPF_ANY))
+		count(COUNTER_PROCESS_MAP_FULL);
+
+	fork = bpf_ringbuf_reserve(&events, sizeof(*fork), 0);
+	if (!fork) {
+		count(COUNTER_RING_FULL_FORK);
+		return 0;
+	}
+	fill_header(&fork->header, RECORD_FORK, sizeof(*fork));
+	fork->header.ktime = process->ktime;
+	fork->header.exec_ktime = process->ktime;
+	fork->header.tgid = tgid;
+	fork->header.tid = tgid;
+	fork->parent_ktime = process->parent_ktime;
+	fork->parent_tgid = parent_tgid;
+	fork->ns_pid = read_namespace_pid(child);
+	fork->cgroup_id = bpf_get_current_cgroup_id();
+	bpf_ringbuf_submit(fork, 0);
+	return 0;
+}
+
+static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
+{
+	/* One thread that calls exit_group or dies of a signal decides for all. */
+	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return BPF_CORE_READ(signal, group_exit_code);
+	return BPF_CORE_READ(task, exit_code);
+}
+
+SEC("raw_tp/sched_process_exit")
+int process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)ctx->args[0];
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	struct process *process;
+	struct exit_record *exit;
+	__u64 ktime;
+
+	if (BPF_CORE_READ(signal, live.counter) > 0)
+		return 0; /* other threads go on */
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	ktime = process ? process->ktime : 0;
+	/* Two threads may both see that nobody is left: the one that deletes the entry reports. */
+	if (process && bpf_map_delete_elem(&processes, &tgid))
+		return 0;
+	exit = bpf_ringbuf_reserve(&events, sizeof(*exit), 0);
+	if (!exit) {
+		count(COUNTER_RING_FULL_EXIT);
+		return 0;
+	}
+	fill_header(&exit->header, RECORD_EXIT, sizeof(*exit));
+	exit->header.exec_ktime = ktime;
+	exit->code = exit_code(task, signal);
+	exit->padding = 0;
+	bpf_ringbuf_submit(exit, 0);
+	return 0;
+}

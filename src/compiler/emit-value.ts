@@ -1,0 +1,218 @@
+import { type FunctionBuilder, type Label, R0, R1, R2, R3, R4, R6, R7, R8, R9, type Register } from '../ebpf/function-builder.ts';
+import { helpers } from '../ebpf/helper-ids.ts';
+import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE } from '../events/wire.ts';
+import type { HookCode } from './hook-code.ts';
+import type { PlanValue } from './hook-plan.ts';
+import type { TracepointField } from './kernel-facts.ts';
+
+const registersOfCall = {
+  x86_64: ['di', 'si', 'dx', 'cx', 'r8', 'r9'],
+  aarch64: ['regs'],
+} as const;
+/* The fourth argument of a system call is in r10: the instruction itself overwrites rcx. */
+const registersOfSyscall = { x86_64: ['di', 'si', 'dx', 'r10', 'r8', 'r9'], aarch64: ['regs'] } as const;
+
+/** Bytes from the start of the frame. */
+export function valueOffset(value: PlanValue, field: keyof typeof frameValue.at): number {
+  return frame.at.values + value.id * frameValue.size + frameValue.at[field];
+}
+
+export function slotOffset(value: PlanValue): number {
+  return frame.at.strings + value.slot * STRING_STRIDE;
+}
+
+/** How the string of a value lies in memory: paths are built from their end. */
+export function alignmentOf(value: PlanValue): 'left' | 'right' | undefined {
+  if (value.source.kind === 'binary') return undefined;
+  switch (value.type) {
+    case 'string':
+    case 'filename':
+      return 'left';
+    case 'file':
+    case 'path':
+    case 'fd':
+    case 'dentry':
+    case 'linux_binprm':
+      return 'right';
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Emits the reading of a value into the frame. A number is then in R8 too. The binary is not copied: it is compared in
+ * the process state.
+ */
+export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
+  if (value.source.kind === 'binary') return;
+  if (value.slot >= 0) {
+    emitRaw(code, hook, value, R4);
+    code.movReg(R1, R7).movImm(R2, value.id).movImm(R3, value.slot);
+    code.callFunction(readerFunction(hook, value));
+    return;
+  }
+  emitNumber(code, hook, value);
+  code.store(8, R7, valueOffset(value, 'number'), R8);
+}
+
+function readerFunction(hook: HookCode, value: PlanValue): string {
+  if (hook.given) return 'read_given';
+  switch (value.type) {
+    case 'string':
+      return 'read_string';
+    case 'filename':
+    case 'file':
+    case 'path':
+    case 'fd':
+    case 'dentry':
+    case 'sock':
+    case 'socket':
+    case 'sockaddr':
+    case 'cred':
+      return `read_${value.type}`;
+    case 'linux_binprm':
+      return 'read_binprm';
+    default:
+      throw new Error(`a value of type ${value.type} has no string slot`);
+  }
+}
+
+function emitNumber(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
+  const { source } = value;
+  switch (source.kind) {
+    case 'parameter':
+    case 'field':
+      emitRaw(code, hook, value, R8);
+      emitNarrow(code, R8, value.type);
+      return;
+    case 'pid':
+      code.callHelper(helpers.get_current_pid_tgid.id).movReg(R8, R0).aluImm('rsh', R8, 32);
+      return;
+    case 'namespacePid':
+      code.callFunction('read_own_namespace_pid').mov32Reg(R8, R0);
+      return;
+    case 'namespace':
+      code.movImm(R1, namespaceOrder.indexOf(source.namespace)).callFunction('read_namespace').mov32Reg(R8, R0);
+      return;
+    case 'capabilities':
+      code.callFunction(`read_${source.set}`).movReg(R8, R0);
+      return;
+    case 'binary':
+      throw new Error('the binary is not a number');
+    default:
+      source satisfies never;
+  }
+}
+
+/** The raw parameter or field, as the kernel passes it, into a register. */
+function emitRaw(code: FunctionBuilder, hook: HookCode, value: PlanValue, to: Register): void {
+  if (value.source.kind === 'field') {
+    emitField(code, value.source.field, to);
+    return;
+  }
+  if (value.source.kind !== 'parameter') throw new Error(`${value.source.kind} is not a parameter`);
+  const { index } = value.source;
+  const { attach } = hook.plan;
+  if (attach.syscall) {
+    emitSyscallArgument(code, hook, index, to);
+  } else if (attach.mechanism === 'kprobe') {
+    code.load(8, to, R6, registerOffset(hook, registersOfCall, index));
+  } else {
+    code.load(8, to, R6, 8 * index);
+  }
+}
+
+function emitSyscallArgument(code: FunctionBuilder, hook: HookCode, index: number, to: Register): void {
+  switch (hook.plan.attach.mechanism) {
+    case 'fentry':
+      code.load(8, to, R6, 0).load(8, to, to, registerOffset(hook, registersOfSyscall, index));
+      return;
+    case 'kprobe':
+      code.load(8, R1, R6, registerOffset(hook, registersOfCall, 0));
+      code.aluImm('add', R1, registerOffset(hook, registersOfSyscall, index));
+      code.callFunction('read_word').movReg(to, R0);
+      return;
+    case 'syscall_tracepoint':
+      code.load(8, to, R6, 16 + 8 * index);
+      return;
+    default:
+      throw new Error(`system calls are not attached by ${hook.plan.attach.mechanism}`);
+  }
+}
+
+function registerOffset(
+  hook: HookCode,
+  names: Readonly<Record<'x86_64' | 'aarch64', readonly string[]>>,
+  index: number,
+): number {
+  const { machine, ptRegs } = hook.facts;
+  if (machine === 'aarch64') return (ptRegs['regs'] ?? 0) + 8 * index;
+  const offset = ptRegs[names[machine][index] ?? ''];
+  if (offset === undefined) throw new Error(`parameter ${index} is not in a register`);
+  return offset;
+}
+
+function emitField(code: FunctionBuilder, field: TracepointField, to: Register): void {
+  if (field.shape === 'array') {
+    code.movReg(to, R6).aluImm('add', to, field.offset);
+    return;
+  }
+  if (field.shape === 'dataLocation') {
+    /* Low half: where the data starts in the record. */
+    code.load(2, R1, R6, field.offset).movReg(to, R6).aluReg('add', to, R1);
+    return;
+  }
+  code.load(field.size as 1 | 2 | 4 | 8, to, R6, field.offset);
+}
+
+/** Brings a register of the kernel to the width and sign of the type. */
+function emitNarrow(code: FunctionBuilder, register: Register, type: PlanValue['type']): void {
+  const widths: Readonly<Record<string, number>> = { sint8: 8, uint8: 8, sint16: 16, uint16: 16, sint32: 32, uint32: 32 };
+  const width = widths[type];
+  if (width === undefined) return;
+  if (type === 'uint32') {
+    code.mov32Reg(register, register);
+    return;
+  }
+  code.aluImm('lsh', register, 64 - width);
+  code.aluImm(type.startsWith('s') ? 'arsh' : 'rsh', register, 64 - width);
+}
+
+export function isSigned(value: PlanValue): boolean {
+  return value.type.startsWith('sint');
+}
+
+/**
+ * R9 = base of the string and R8 = its length, for `at` bytes behind R9 the string starts, or ends for `end`. Jumps to
+ * `unreadable` when there is none.
+ */
+export function emitStringPointer(
+  code: FunctionBuilder,
+  value: PlanValue,
+  side: 'start' | 'end',
+  unreadable: Label,
+): number {
+  if (value.source.kind === 'binary') {
+    code.callFunction('find_process').jumpImm('eq', R0, 0, unreadable).movReg(R9, R0);
+    code.load(4, R8, R9, processState.at.binary_length);
+    return side === 'start' ? processState.at.binary : processState.at.binary_tail + limits.BINARY_TAIL;
+  }
+  code.load(4, R1, R7, valueOffset(value, 'status')).jumpImm('set', R1, 1, unreadable);
+  code.load(4, R8, R7, valueOffset(value, 'length'));
+  const right = alignmentOf(value) === 'right';
+  if (right ? side === 'end' : side === 'start') {
+    code.movReg(R9, R7);
+    return slotOffset(value) + (right ? limits.STRING_SIZE : 0);
+  }
+  /* The other side moves with the length, which the verifier has to see bounded. */
+  code.jumpImm('gt', R8, limits.STRING_SIZE, unreadable);
+  code.movReg(R9, R7);
+  if (right) {
+    code.movImm(R1, limits.STRING_SIZE).aluReg('sub', R1, R8).aluImm('and', R1, 2 * limits.STRING_SIZE - 1);
+    code.aluReg('add', R9, R1);
+  } else {
+    code.aluReg('add', R9, R8);
+  }
+  return slotOffset(value);
+}
+

@@ -1,0 +1,201 @@
+import { FunctionBuilder, type Label, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf/function-builder.ts';
+import type { BuiltFunction } from '../ebpf/instruction.ts';
+import { frame } from '../events/wire.ts';
+import { emitEffect, joinEffects, noEffect, selectorEffect } from './effects.ts';
+import { emitCandidates, emitEnsureRead, emitJumpUnlessSet } from './emit-selectors.ts';
+import { emitTrees } from './emit-tree.ts';
+import { alignmentOf, emitRead } from './emit-value.ts';
+import { type HookCode, readerName } from './hook-code.ts';
+import { type HookPlan, type PlanValue, wantPost, wantReturn } from './hook-plan.ts';
+import type { KernelFacts } from './kernel-facts.ts';
+import { collectTrees, eagerValues } from './value-trees.ts';
+
+export interface GeneratedHook {
+  readonly program: BuiltFunction;
+  /** Readers of values that not every run needs; two parameters: frame and context. */
+  readonly readers: readonly BuiltFunction[];
+}
+
+export interface GenerateOptions {
+  /** See `HookCode.given`. */
+  readonly given?: boolean;
+}
+
+/**
+ * Writes the program of one hook plan.
+ *
+ * 1. claim a frame
+ * 2. read each value whose trees propose selectors, cheapest first, and evaluate the trees
+ * 3. try the selectors that trees proposed but did not decide
+ * 4. nothing matched: release the frame, let the call pass
+ * 5. send signals, put the record together and send it
+ * 6. release the frame, refuse or let pass
+ */
+export function generateHook(plan: HookPlan, facts: KernelFacts, options: GenerateOptions = {}): GeneratedHook {
+  const hook: HookCode = {
+    plan,
+    facts,
+    trees: collectTrees(plan),
+    eager: eagerValues(plan),
+    given: options.given === true,
+  };
+  const readers = plan.values
+    .filter((value) => !hook.eager.has(value.id) && value.source.kind !== 'binary')
+    .concat(plan.values.filter((value) => !hook.eager.has(value.id) && value.source.kind === 'binary'));
+  return { program: generateProgram(hook), readers: readers.map((value) => generateReader(hook, value)) };
+}
+
+function generateProgram(hook: HookCode): BuiltFunction {
+  const { plan } = hook;
+  const code = new FunctionBuilder(programName(plan));
+  const pass = code.newLabel('pass');
+  const release = code.newLabel('release');
+  code.movReg(R6, R1);
+  code.callFunction(hook.facts.features.atomicFetch.available ? 'claim_frame' : 'claim_frame_plain');
+  code.jumpImm('eq', R0, 0, pass);
+  code.movReg(R7, R0);
+  emitAlways(code, hook);
+  for (const value of plan.values) if (hook.eager.has(value.id)) emitEager(code, hook, value);
+  emitCandidates(code, hook);
+  emitJumpIfNothingMatched(code, plan, release);
+  emitSignals(code, plan);
+  emitRecord(code, hook);
+  code.line(undefined).place(release);
+  emitRelease(code, plan);
+  emitVerdict(code, plan);
+  code.place(pass);
+  code.movImm(R0, 0).exit();
+  return code.build();
+}
+
+/** At most 15 characters are kept by the kernel: the start of the hook's name tells most. */
+export function programName(plan: HookPlan): string {
+  return `j_${plan.attach.target.replace(/[^A-Za-z0-9_]/g, '_')}`;
+}
+
+/** Specifications without filters match every call; those that no tree can propose are tried on every call. */
+function emitAlways(code: FunctionBuilder, hook: HookCode): void {
+  const effects = hook.plan.specs.flatMap((spec) => {
+    if (spec.search === 'always') return [selectorEffect(spec.selectors[0]!)];
+    return spec.search === 'tried' ? [{ ...noEffect, candidates: 1n << BigInt(spec.candidate) }] : [];
+  });
+  emitEffect(code, joinEffects(effects));
+}
+
+function emitEager(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
+  const tree = hook.trees.get(value.id);
+  code.line(tree?.entries[0]?.test.source);
+  emitRead(code, hook, value);
+  if (tree !== undefined) emitTrees(code, value, tree);
+}
+
+function generateReader(hook: HookCode, value: PlanValue): BuiltFunction {
+  const code = new FunctionBuilder(readerName(value));
+  const tree = hook.trees.get(value.id);
+  code.line(tree?.entries[0]?.test.source);
+  code.movReg(R7, R1).movReg(R6, R2);
+  code.loadImm(R2, 1n << BigInt(value.id)).load(8, R1, R7, frame.at.done).aluReg('or', R1, R2);
+  code.store(8, R7, frame.at.done, R1);
+  emitRead(code, hook, value);
+  if (tree !== undefined) emitTrees(code, value, tree);
+  code.movImm(R0, 0).exit();
+  return code.build();
+}
+
+function emitJumpIfNothingMatched(code: FunctionBuilder, plan: HookPlan, nothing: Label): void {
+  code.line(undefined);
+  code.load(8, R1, R7, frame.at.matches);
+  for (let word = 1; word < matchWords(plan); word++) {
+    code.load(8, R2, R7, frame.at.matches + 8 * word).aluReg('or', R1, R2);
+  }
+  code.jumpImm('eq', R1, 0, nothing);
+}
+
+export function matchWords(plan: HookPlan): number {
+  return Math.ceil(plan.selectorCount / 64);
+}
+
+/** Before anything that takes time: the first signal that ends the process goes first. */
+function emitSignals(code: FunctionBuilder, plan: HookPlan): void {
+  const used = plan.specs.reduce((all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.signals, all), 0n);
+  const kill = 9;
+  const order = [kill, ...Array.from({ length: 64 }, (_, index) => index + 1).filter((signal) => signal !== kill)];
+  for (const signal of order) {
+    const bit = 1n << BigInt(signal - 1);
+    if (!(used & bit)) continue;
+    const skip = code.newLabel('no_signal');
+    emitJumpUnlessSet(code, frame.at.signals, bit, skip);
+    code.movImm(R1, signal).callFunction('send_signal_to_caller');
+    code.place(skip);
+  }
+}
+
+function emitRecord(code: FunctionBuilder, hook: HookCode): void {
+  const { plan } = hook;
+  const wanted = plan.specs.reduce((all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.want, all), 0n);
+  if (!(wanted & wantPost)) return;
+  const skip = code.newLabel('no_record');
+  emitJumpUnlessSet(code, frame.at.want, wantPost, skip);
+  if (wanted & wantReturn) {
+    const noReturn = code.newLabel('no_return');
+    emitJumpUnlessSet(code, frame.at.want, wantReturn, noReturn);
+    code.movReg(R1, R7).loadImm(R2, plan.hookId).callFunction('await_return');
+    code.place(noReturn);
+  }
+  code.movReg(R1, R7).loadImm(R2, plan.planId).movImm(R3, matchWords(plan)).callFunction('begin_record');
+  for (const value of plan.values) {
+    const bit = 1n << BigInt(value.id);
+    if (!(wanted & bit)) continue;
+    const next = code.newLabel('no_value');
+    emitJumpUnlessSet(code, frame.at.want, bit, next);
+    emitEnsureRead(code, hook, value.id);
+    code.movReg(R1, R7).movImm(R2, value.id).callFunction(emitterFunction(value));
+    code.place(next);
+  }
+  code.movReg(R1, R7).callFunction('end_record');
+  code.place(skip);
+}
+
+function emitterFunction(value: PlanValue): string {
+  const alignment = alignmentOf(value);
+  if (alignment === 'right') return 'emit_file';
+  return value.slot >= 0 ? 'emit_string' : 'emit_number';
+}
+
+/** Leaves the frame as the next run expects it; R8 keeps the refusals. */
+function emitRelease(code: FunctionBuilder, plan: HookPlan): void {
+  if (plan.errors.length > 0) code.load(8, R8, R7, frame.at.refusals);
+  const words = (offset: number, bits: number) => {
+    for (let word = 0; 64 * word < bits; word++) code.storeImm(8, R7, offset + 8 * word, 0);
+  };
+  words(frame.at.matches, plan.selectorCount);
+  words(frame.at.candidates, plan.candidateCount);
+  words(frame.at.atoms, plan.atomCount);
+  for (const field of ['done', 'want', 'signals', 'refusals', 'call_id'] as const) code.storeImm(8, R7, frame.at[field], 0);
+  code.storeImm(4, R7, frame.at.busy, 0);
+}
+
+/** The first error in the order of the policies refuses the call. */
+function emitVerdict(code: FunctionBuilder, plan: HookPlan): void {
+  for (const [bit, error] of plan.errors.entries()) {
+    const next = code.newLabel('verdict');
+    const refuse = code.newLabel('refuse');
+    if (bit < 31) code.jumpImm('set', R8, 1 << bit, refuse);
+    else code.loadImm64(R1, 1n << BigInt(bit)).jumpReg('set', R8, R1, refuse);
+    code.jump(next).place(refuse);
+    code.movImm(R0, error).exit();
+    code.place(next);
+  }
+}
+
+/** The program that reports the return value of calls that an entry program matched. */
+export function generateReturn(plan: HookPlan, facts: KernelFacts): BuiltFunction {
+  const { returns, parameterCount } = plan.attach;
+  if (returns === undefined) throw new Error(`${plan.key} has no return`);
+  const code = new FunctionBuilder(`r_${plan.attach.target.replace(/[^A-Za-z0-9_]/g, '_')}`);
+  if (returns.mechanism === 'fexit') code.load(8, R2, R1, 8 * parameterCount);
+  else if (returns.mechanism === 'tracepoint') code.load(8, R2, R1, 16);
+  else code.load(8, R2, R1, facts.machine === 'x86_64' ? facts.ptRegs['ax']! : (facts.ptRegs['regs'] ?? 0));
+  code.loadImm(R1, plan.hookId).callFunction('report_return').movImm(R0, 0).exit();
+  return code.build();
+}

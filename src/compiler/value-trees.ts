@@ -1,0 +1,69 @@
+import type { Component } from '../policy/operand.ts';
+import { type Effect, joinEffects, noEffect, selectorEffect } from './effects.ts';
+import type { HookPlan, PlanMatch, PlanTest } from './hook-plan.ts';
+
+/** What a hit on one match of a value means for all policies together. */
+export interface TreeEntry {
+  readonly component: Component;
+  readonly match: PlanMatch;
+  readonly effect: Effect;
+  readonly test: PlanTest;
+}
+
+export interface ValueTree {
+  readonly entries: readonly TreeEntry[];
+}
+
+/**
+ * Collects per value what its trees have to find: selectors they decide or propose, and sets of strings that other
+ * tests ask about. Equal matches of several policies become one entry with all their effects.
+ */
+export function collectTrees(plan: HookPlan): Map<number, ValueTree> {
+  const entries = new Map<string, { test: PlanTest; effects: Effect[] }>();
+  const add = (test: PlanTest, effect: Effect) => {
+    const key = `${test.value}|${test.component}|${matchKey(test.match)}`;
+    const known = entries.get(key);
+    if (known === undefined) entries.set(key, { test, effects: [effect] });
+    else known.effects.push(effect);
+  };
+  for (const spec of plan.specs) {
+    for (const selector of spec.selectors) {
+      for (const test of selector.tests) if (test.atom >= 0) add(test, { ...noEffect, atoms: 1n << BigInt(test.atom) });
+      if (selector.index === undefined) continue;
+      if (spec.search === 'direct') add(selector.index, selectorEffect(selector));
+      if (spec.search === 'candidate') add(selector.index, { ...noEffect, candidates: 1n << BigInt(spec.candidate) });
+    }
+  }
+  const trees = new Map<number, { entries: TreeEntry[] }>();
+  for (const { test, effects } of entries.values()) {
+    const tree = trees.get(test.value) ?? { entries: [] };
+    tree.entries.push({ component: test.component, match: test.match, effect: joinEffects(effects), test });
+    trees.set(test.value, tree);
+  }
+  return trees;
+}
+
+/** Ids of the values whose trees propose selectors: every run has to read them. */
+export function eagerValues(plan: HookPlan): Set<number> {
+  const eager = new Set<number>();
+  for (const spec of plan.specs) {
+    if (spec.search !== 'direct' && spec.search !== 'candidate') continue;
+    for (const selector of spec.selectors) eager.add(selector.index!.value);
+  }
+  return eager;
+}
+
+function matchKey(match: PlanMatch): string {
+  switch (match.kind) {
+    case 'ranges':
+      return `ranges ${match.ranges.map(({ min, max }) => `${min}:${max}`).join()}`;
+    case 'mask':
+      return `mask ${match.mask}`;
+    case 'strings':
+      return `${match.match} ${match.values.map((value) => Buffer.from(value).toString('hex')).join()}`;
+    case 'networks':
+      return `networks ${match.networks.map(({ address, prefixLength }) => `${Buffer.from(address).toString('hex')}/${prefixLength}`).join()}`;
+    default:
+      return match satisfies never;
+  }
+}

@@ -1,0 +1,38 @@
+import type { JsonWriter } from './json-writer.ts';
+import { capabilitySetNames, secureBitNames } from './names.ts';
+import type { Credentials, WordPair } from './process.ts';
+
+/** Writes Tetragon's `Capabilities` message: the sets that are not empty. */
+export function writeCapabilities(writer: JsonWriter, credentials: Credentials): void {
+  writer.byte(0x7b); // {
+  const start = writer.length;
+  writeCapabilitySet(writer, 'permitted', credentials.permitted, start);
+  writeCapabilitySet(writer, 'effective', credentials.effective, start);
+  writeCapabilitySet(writer, 'inheritable', credentials.inheritable, start);
+  writer.byte(0x7d); // }
+}
+
+/** Writes Tetragon's `ProcessCredentials` message in full, as the `cred` argument type has it. */
+export function writeCredentialsArgument(writer: JsonWriter, credentials: Credentials): void {
+  const { uid, gid, euid, egid, suid, sgid, fsuid, fsgid } = credentials;
+  writer.ascii(`{"uid":${uid},"gid":${gid},"euid":${euid},"egid":${egid},"suid":${suid},"sgid":${sgid}`);
+  writer.ascii(`,"fsuid":${fsuid},"fsgid":${fsgid}`);
+  const securebits = secureBitNames(credentials.securebits);
+  if (securebits.length > 0) writer.ascii(`,"securebits":${JSON.stringify(securebits)}`);
+  writer.ascii(',"caps":');
+  writeCapabilities(writer, credentials);
+  writer.ascii(`,"user_ns":{"level":${credentials.userNamespaceLevel},"uid":${credentials.userNamespaceOwner}`);
+  writer.ascii(`,"gid":${credentials.userNamespaceGroup},"ns":{`);
+  const { userNamespaceInum: inum } = credentials;
+  const members = [
+    ...(inum === 0 ? [] : [`"inum":${inum}`]),
+    ...(credentials.userNamespaceLevel === 0 ? ['"is_host":true'] : []),
+  ];
+  writer.ascii(`${members.join(',')}}}}`);
+}
+
+function writeCapabilitySet(writer: JsonWriter, name: string, set: WordPair, start: number): void {
+  if (set.low === 0 && set.high === 0) return;
+  if (writer.length > start) writer.byte(0x2c); // ,
+  writer.ascii(`"${name}":${JSON.stringify(capabilitySetNames(set.low, set.high))}`);
+}

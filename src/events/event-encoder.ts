@@ -1,0 +1,320 @@
+import { addressText } from './address.ts';
+import { writeCredentialsArgument } from './credentials-json.ts';
+import type { EventHook, EventSelector } from './event-plan.ts';
+import type { Event, ExitEvent, HookEvent } from './events.ts';
+import { permissionText } from './file-mode.ts';
+import { JsonWriter } from './json-writer.ts';
+import { familyName, protocolName, signalName, socketTypeName, stateName } from './names.ts';
+import type { Process } from './process.ts';
+import type { ProcessEncoder } from './process-encoder.ts';
+import { argumentValue, type EventValue, type FileValue, returnValue, type SockValue } from './values.ts';
+import type { WallClock } from './wall-clock.ts';
+
+/**
+ * Encodes events as Tetragon's JSON lines (protojson with the names of the proto files): fields in the order of the
+ * messages, default values left out, 64-bit numbers as strings.
+ */
+export class EventEncoder {
+  /** The last encoded line, newline included, is `writer.buffer[0 .. writer.length]`. */
+  readonly writer = new JsonWriter();
+  readonly #processes: ProcessEncoder;
+  readonly #clock: WallClock;
+  /** `},"node_name":"...","time":"` */
+  readonly #envelope: Buffer;
+  readonly #hooks = new WeakMap<EventSelector, EncodedSelector>();
+
+  constructor(processes: ProcessEncoder, clock: WallClock, nodeName: string) {
+    this.#processes = processes;
+    this.#clock = clock;
+    this.#envelope = Buffer.from(`},"node_name":${JSON.stringify(nodeName)},"time":"`);
+  }
+
+  encode(event: Event): void {
+    const { writer } = this;
+    writer.reset();
+    switch (event.kind) {
+      case 'exec':
+        this.#writeProcesses(execStart, event, event.process.tgid);
+        break;
+      case 'exit':
+        this.#writeProcesses(exitStart, event, event.process.tgid);
+        this.#writeExit(event);
+        break;
+      case 'hook':
+        this.#writeHook(event);
+        break;
+      default:
+        event satisfies never;
+    }
+    writer.raw(this.#envelope);
+    this.#clock.write(writer, event.ktimeLow, event.ktimeHigh);
+    writer.raw(lineEnd);
+  }
+
+  #writeProcesses(start: Buffer, event: Event, tid: number): void {
+    const { writer } = this;
+    writer.raw(start);
+    this.#writeProcess(event.process, tid);
+    if (event.parent === undefined) return;
+    writer.raw(parentKey);
+    this.#writeProcess(event.parent, event.parent.tgid);
+  }
+
+  #writeProcess(process: Process, tid: number): void {
+    process.encoded ??= this.#processes.encode(process);
+    const { bytes, tidStart, tidEnd } = process.encoded;
+    if (tid === process.tgid) {
+      this.writer.raw(bytes);
+      return;
+    }
+    this.writer.rawRange(bytes, 0, tidStart);
+    this.writer.uint(tid);
+    this.writer.rawRange(bytes, tidEnd, bytes.length);
+  }
+
+  #writeExit(event: ExitEvent): void {
+    const { writer } = this;
+    const signal = signalName(event.signal);
+    if (signal !== '') writer.ascii(`,"signal":"${signal}"`);
+    if (event.status !== 0) {
+      writer.ascii(',"status":');
+      writer.uint(event.status);
+    }
+    writer.ascii(',"time":"');
+    this.#clock.write(writer, event.ktimeLow, event.ktimeHigh);
+    writer.byte(QUOTE);
+  }
+
+  #writeHook(event: HookEvent): void {
+    const { writer } = this;
+    const { hook } = event.selector;
+    const encoded = this.#encodedSelector(event.selector);
+    this.#writeProcesses(encoded.start, event, event.tid);
+    writer.raw(encoded.beforeArguments);
+    let separator = argumentsKey;
+    for (const argument of hook.args) {
+      writer.raw(separator);
+      writeLabelled(writer, argumentValue(event.record, argument), argument.label);
+      separator = comma;
+    }
+    if (hook.args.length > 0) writer.raw(listEnd);
+    if (hook.event === 'kprobe' && hook.returnArg !== undefined && event.returned !== undefined) {
+      const value = returnValue(hook.returnArg, event.returned.valueLow, event.returned.valueHigh);
+      writer.raw(returnKey);
+      writeLabelled(writer, value, hook.returnArg.label);
+    }
+    writer.raw(encoded.afterArguments);
+  }
+
+  #encodedSelector(selector: EventSelector): EncodedSelector {
+    let encoded = this.#hooks.get(selector);
+    if (encoded === undefined) {
+      encoded = encodeSelector(selector);
+      this.#hooks.set(selector, encoded);
+    }
+    return encoded;
+  }
+}
+
+/** The parts of a hook event that are the same every time. */
+interface EncodedSelector {
+  readonly start: Buffer;
+  readonly beforeArguments: Buffer;
+  readonly afterArguments: Buffer;
+}
+
+function encodeSelector(selector: EventSelector): EncodedSelector {
+  const { hook } = selector;
+  const start = Buffer.from(`{"process_${hook.event}":{"process":`);
+  const action =
+    members({ action: selector.action }) +
+    (selector.monitoredAction === undefined ? '' : members({ monitor_action: selector.monitoredAction }));
+  const message = members({ message: hook.message });
+  const tags = hook.tags.length > 0 ? members({ tags: hook.tags }) : '';
+  const policy = members({ policy_name: hook.policyName });
+  const { before, after } = orderedMembers(hook, { action, message, tags, policy });
+  return { start, beforeArguments: Buffer.from(before), afterArguments: Buffer.from(after) };
+}
+
+interface SelectorMembers {
+  readonly action: string;
+  readonly message: string;
+  readonly tags: string;
+  readonly policy: string;
+}
+
+/** What stands before and behind `args` (and `return`): the field order differs between the three messages. */
+function orderedMembers(hook: EventHook, parts: SelectorMembers): { before: string; after: string } {
+  const { action, message, tags, policy } = parts;
+  switch (hook.event) {
+    case 'kprobe':
+      return {
+        before: members({ function_name: hook.functionName }),
+        after: action + policy + members({ return_action: 'KPROBE_ACTION_POST' }) + message + tags,
+      };
+    case 'tracepoint':
+      return {
+        before: members({ subsys: hook.subsystem, event: hook.tracepoint }),
+        after: policy + action + message + tags,
+      };
+    case 'lsm':
+      return {
+        before: members({ function_name: hook.functionName }) + policy + message,
+        after: action + tags,
+      };
+    default:
+      return hook.event satisfies never;
+  }
+}
+
+/** `,"key":value` for each member that is not empty. Policy text comes from YAML and may hold lone surrogates. */
+function members(values: Record<string, string | readonly string[]>): string {
+  const writer = new JsonWriter(256);
+  for (const [key, value] of Object.entries(values)) {
+    if (value.length === 0) continue;
+    writer.ascii(`,"${key}":`);
+    if (typeof value === 'string') writer.text(value);
+    else writeTexts(writer, value);
+  }
+  return writer.take().toString('utf8');
+}
+
+function writeTexts(writer: JsonWriter, texts: readonly string[]): void {
+  let separator = '[';
+  for (const text of texts) {
+    writer.ascii(separator);
+    writer.text(text);
+    separator = ',';
+  }
+  writer.ascii(']');
+}
+
+/** Writes a `KprobeArgument`. */
+function writeLabelled(writer: JsonWriter, value: EventValue, label: string): void {
+  writeValue(writer, value);
+  if (label !== '') {
+    writer.ascii(',"label":');
+    writer.text(label);
+  }
+  writer.ascii('}');
+}
+
+/** Writes the member of the oneof, without the closing brace of the argument. */
+function writeValue(writer: JsonWriter, value: EventValue): void {
+  switch (value.kind) {
+    case 'error':
+      writer.ascii('{"error_arg":{"Message":');
+      writer.text(value.message);
+      return writer.ascii('}');
+    case 'int':
+      writer.ascii('{"int_arg":');
+      return writer.int(value.value);
+    case 'uint':
+      writer.ascii('{"uint_arg":');
+      return writer.uint(value.value);
+    case 'long':
+      writer.ascii('{"long_arg":"');
+      writer.int64(value.low, value.high);
+      return writer.ascii('"');
+    case 'size':
+      writer.ascii('{"size_arg":"');
+      writer.uint64(value.low, value.high);
+      return writer.ascii('"');
+    case 'string':
+      writer.ascii('{"string_arg":');
+      return writer.string(value.text.bytes, value.text.start, value.text.end);
+    case 'file':
+    case 'path':
+    case 'linux_binprm':
+      return writeFile(writer, value);
+    case 'sock':
+      return writeSock(writer, value);
+    case 'sockaddr': {
+      const address = addressText(value.family, value.address);
+      writer.ascii(`{"sockaddr_arg":{"family":"${familyName(value.family)}"`);
+      if (address !== '') writer.ascii(`,"addr":"${address}"`);
+      if (value.port !== 0) writer.ascii(`,"port":${value.port}`);
+      return writer.ascii('}');
+    }
+    case 'credentials':
+      writer.ascii('{"process_credentials_arg":');
+      return writeCredentialsArgument(writer, value.credentials);
+    case 'syscall':
+      writer.ascii('{"syscall_id":{');
+      if (value.id !== 0) writer.ascii(`"id":${value.id},`);
+      return writer.ascii(`"abi":"${value.compat ? compatAbi : nativeAbi}"}`);
+    default:
+      value satisfies never;
+  }
+}
+
+function writeFile(writer: JsonWriter, value: FileValue): void {
+  const { path } = value;
+  writer.ascii(fileKeys[value.kind]);
+  if (path.end > path.start) {
+    writer.ascii('"path":"');
+    writer.escaped(path.bytes, path.start, path.end);
+    writer.ascii(value.deleted ? ' (deleted)",' : '",');
+  }
+  if (value.unresolved) writer.ascii('"flags":"unresolvedPathComponents",');
+  writer.ascii('"permission":"');
+  writer.ascii(permissionText(value.mode));
+  writer.ascii('"}');
+}
+
+function writeSock(writer: JsonWriter, value: SockValue): void {
+  writer.ascii('{"sock_arg":{"family":"');
+  writer.ascii(familyName(value.family));
+  writer.ascii('","type":"');
+  writer.ascii(socketTypeName(value.type));
+  writer.ascii('","protocol":"');
+  writer.ascii(protocolName(value.protocol));
+  writer.byte(QUOTE);
+  writeNumber(writer, ',"mark":', value.mark);
+  writeNumber(writer, ',"priority":', value.priority);
+  writeAddress(writer, ',"saddr":"', addressText(value.family, value.saddr));
+  writeAddress(writer, ',"daddr":"', addressText(value.family, value.daddr));
+  writeNumber(writer, ',"sport":', value.sport);
+  writeNumber(writer, ',"dport":', value.dport);
+  if (value.cookieLow !== 0 || value.cookieHigh !== 0) {
+    writer.ascii(',"cookie":"');
+    writer.uint64(value.cookieLow, value.cookieHigh);
+    writer.byte(QUOTE);
+  }
+  writer.ascii(',"state":"');
+  writer.ascii(stateName(value.state));
+  writer.ascii('"}');
+}
+
+function writeNumber(writer: JsonWriter, key: string, value: number): void {
+  if (value === 0) return;
+  writer.ascii(key);
+  writer.uint(value);
+}
+
+function writeAddress(writer: JsonWriter, key: string, address: string): void {
+  if (address === '') return;
+  writer.ascii(key);
+  writer.ascii(address);
+  writer.byte(QUOTE);
+}
+
+const QUOTE = 0x22;
+const execStart = Buffer.from('{"process_exec":{"process":');
+const exitStart = Buffer.from('{"process_exit":{"process":');
+const parentKey = Buffer.from(',"parent":');
+const argumentsKey = Buffer.from(',"args":[');
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']');
+const returnKey = Buffer.from(',"return":');
+const lineEnd = Buffer.from('"}\n');
+
+const fileKeys = {
+  file: '{"file_arg":{',
+  path: '{"path_arg":{',
+  linux_binprm: '{"linux_binprm_arg":{',
+} as const;
+
+/** Names of the system call tables, as Tetragon writes them. */
+const nativeAbi = process.arch === 'arm64' ? 'arm64' : 'x64';
+const compatAbi = process.arch === 'arm64' ? 'arm32' : 'i386';

@@ -1,0 +1,347 @@
+import {
+  type DecodeError,
+  decodeData,
+  decodeExec,
+  decodeExit,
+  decodeFork,
+  decodeHook,
+  decodeReturn,
+  type ExecRecord,
+  type ForkRecord,
+  type HookRecord,
+  type RecordHeader,
+  type ReturnRecord,
+  recordKind,
+  recordSize,
+} from './decode.ts';
+import { EventEncoder } from './event-encoder.ts';
+import type { EventPlan, EventSelector } from './event-plan.ts';
+import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
+import type { Event } from './events.ts';
+import { type AssembledExec, ExecAssembler } from './exec-assembler.ts';
+import { PlanTable } from './plan-table.ts';
+import type { Process } from './process.ts';
+import { ProcessCache } from './process-cache.ts';
+import { ProcessEncoder } from './process-encoder.ts';
+import { passesReturnFilters } from './return-filter.ts';
+import { callIdOf, type PendingCall, ReturnMerger } from './return-merger.ts';
+import { WallClock } from './wall-clock.ts';
+import { limits, namespaceOrder, recordKinds } from './wire.ts';
+
+export interface EventPipelineOptions {
+  readonly nodeName: string;
+  /** What to add to CLOCK_BOOTTIME to get nanoseconds since 1970. */
+  readonly bootToWallNs: bigint;
+  readonly sinks: readonly EventSink[];
+  /** Adds `cap`, `process_credentials` and `binary_properties` to every process; off by default. */
+  readonly withCredentials?: boolean;
+  /** Adds `ns` to every process; off by default. */
+  readonly withNamespaces?: boolean;
+  /** Namespace inode numbers of pid 1 in `namespaceOrder`; needed for `is_host`. */
+  readonly hostNamespaces?: readonly number[];
+  readonly processCacheSize?: number;
+  /** How long an ended process and a retired plan are remembered, in seconds of record time. */
+  readonly graceSeconds?: number;
+  readonly pendingReturns?: number;
+}
+
+/** Everything that was dropped, cut or not understood on the way from the ring to the sinks, since the start. */
+export interface PipelineCounters {
+  readonly records: number;
+  readonly events: number;
+  readonly decodeErrors: Readonly<Record<DecodeError, number>>;
+  /** Records of a plan that was never added, or retired too long ago. */
+  readonly unknownPlans: number;
+  /** Matched selectors that the plan does not have. */
+  readonly unknownSelectors: number;
+  /** Events whose process is known by its id alone. */
+  readonly unknownProcesses: number;
+  /** Matches of selectors with `NoPost`. */
+  readonly notPosted: number;
+  /** Matches that `matchReturnArgs` refused. */
+  readonly returnsFiltered: number;
+  readonly orphanReturns: number;
+  /** Calls reported without their return value. */
+  readonly unreturnedCalls: number;
+  readonly orphanArguments: number;
+  readonly truncatedArguments: number;
+  readonly processEvictions: number;
+}
+
+/**
+ * From ring records to sinks: decodes each record, keeps the processes, waits for returns and long arguments, and
+ * makes one event for each selector that matched.
+ */
+export class EventPipeline {
+  readonly cache: ProcessCache;
+  readonly clock: WallClock;
+  readonly #lines: readonly LineSink[];
+  readonly #typed: readonly TypedSink[];
+  readonly #encoder: EventEncoder;
+  readonly #plans: PlanTable;
+  readonly #merger: ReturnMerger;
+  readonly #assembler = new ExecAssembler();
+  readonly #decodeErrors: Record<DecodeError, number> = { truncated: 0, inconsistent: 0, unknownKind: 0 };
+  #records = 0;
+  #events = 0;
+  #unknownPlans = 0;
+  #unknownSelectors = 0;
+  #unknownProcesses = 0;
+  #notPosted = 0;
+  #returnsFiltered = 0;
+
+  constructor(options: EventPipelineOptions) {
+    const { nodeName, withCredentials = false, withNamespaces = false, graceSeconds = 10 } = options;
+    this.clock = new WallClock(options.bootToWallNs);
+    this.cache = new ProcessCache({
+      capacity: options.processCacheSize ?? 2 * limits.PROCESSES,
+      graceSeconds,
+      withCredentials,
+      withNamespaces,
+    });
+    const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
+    const processes = new ProcessEncoder({
+      nodeName,
+      clock: this.clock,
+      withCredentials,
+      withNamespaces,
+      hostNamespaces,
+    });
+    this.#encoder = new EventEncoder(processes, this.clock, nodeName);
+    this.#plans = new PlanTable(graceSeconds);
+    this.#merger = new ReturnMerger(options.pendingReturns ?? limits.PENDING_RETURNS);
+    this.#lines = options.sinks.filter((sink) => sink.takes === 'lines');
+    this.#typed = options.sinks.filter((sink) => sink.takes === 'events');
+  }
+
+  /** Makes the records of a plan understood; to be called before its program runs. */
+  addPlan(plan: EventPlan): void {
+    this.#plans.add(plan);
+  }
+
+  /** The plan's program no longer runs; records of it that are still in the ring are understood for a while. */
+  retirePlan(planId: number): void {
+    this.#plans.retire(planId);
+  }
+
+  /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it. */
+  handle(buffer: Buffer, offset: number, length: number): void {
+    this.#records++;
+    const size = recordSize(buffer, offset, length);
+    const error = typeof size === 'string' ? size : this.#dispatch(buffer, offset, size);
+    if (error !== undefined) this.#decodeErrors[error]++;
+  }
+
+  /** Hands buffered output on. To be called when the ring is empty. */
+  flush(): void {
+    for (const sink of this.#lines) sink.flush();
+    for (const sink of this.#typed) sink.flush();
+  }
+
+  /** Reports what was waiting for a return or for arguments, and closes the sinks. */
+  close(): void {
+    while (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interruptOldest());
+    for (const call of this.#merger.takeAll()) this.#emitPending(call, undefined);
+    for (const sink of this.#lines) sink.close();
+    for (const sink of this.#typed) sink.close();
+  }
+
+  counters(): PipelineCounters {
+    return {
+      records: this.#records,
+      events: this.#events,
+      decodeErrors: { ...this.#decodeErrors },
+      unknownPlans: this.#unknownPlans,
+      unknownSelectors: this.#unknownSelectors,
+      unknownProcesses: this.#unknownProcesses,
+      notPosted: this.#notPosted,
+      returnsFiltered: this.#returnsFiltered,
+      orphanReturns: this.#merger.orphans,
+      unreturnedCalls: this.#merger.unreturned,
+      orphanArguments: this.#assembler.orphans,
+      truncatedArguments: this.#assembler.truncations,
+      processEvictions: this.cache.evictions,
+    };
+  }
+
+  #dispatch(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
+    switch (recordKind(buffer, offset)) {
+      case recordKinds.EXEC: {
+        const record = decodeExec(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleExec(record);
+      }
+      case recordKinds.FORK: {
+        const record = decodeFork(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleFork(record);
+      }
+      case recordKinds.EXIT: {
+        const record = decodeExit(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleExit(record.header, record.code);
+      }
+      case recordKinds.HOOK: {
+        const record = decodeHook(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleHook(record, offset, size);
+      }
+      case recordKinds.RETURN: {
+        const record = decodeReturn(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleReturn(record);
+      }
+      case recordKinds.DATA: {
+        const record = decodeData(buffer, offset, size);
+        if (typeof record === 'string') return record;
+        this.#emitExec(this.#assembler.append(record));
+        return undefined;
+      }
+      default:
+        return 'unknownKind';
+    }
+  }
+
+  #handleExec(record: ExecRecord): undefined {
+    this.#endWaiting(record.header.tgid);
+    const process = this.cache.addExec(record);
+    if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
+    if (!this.#assembler.begin(process, record)) this.#emitExec({ process, header: record.header });
+  }
+
+  #handleFork(record: ForkRecord): undefined {
+    this.#endWaiting(record.parentTgid);
+    this.cache.addFork(record);
+  }
+
+  #handleExit(header: RecordHeader, code: number): undefined {
+    this.#endWaiting(header.tgid);
+    for (const call of this.#merger.takeProcess(header.tgid)) this.#emitPending(call, undefined);
+    const process = this.#processOf(header);
+    this.#emit({
+      kind: 'exit',
+      process,
+      parent: this.cache.parentOf(process),
+      ktimeLow: header.ktimeLow,
+      ktimeHigh: header.ktimeHigh,
+      status: (code >>> 8) & 0xff,
+      signal: code & 0x7f,
+    });
+    this.cache.end(process, header);
+  }
+
+  #handleHook(record: HookRecord, offset: number, size: number): undefined {
+    const { header } = record;
+    this.#endWaiting(header.tgid);
+    const plan = this.#plans.find(record.planId, header);
+    if (plan === undefined) {
+      this.#unknownPlans++;
+      return;
+    }
+    const returns = record.callIdLow !== 0 || record.callIdHigh !== 0;
+    this.#emitMatches(plan, record, (selector) => !returns || selector.hook.returnArg === undefined, undefined);
+    if (!returns) return;
+    const bytes = Buffer.from(record.buffer.subarray(offset, offset + size));
+    const replaced = this.#merger.add({ plan, bytes, header, callId: callIdOf(record) });
+    if (replaced !== undefined) this.#emitPending(replaced, undefined);
+  }
+
+  #handleReturn(record: ReturnRecord): undefined {
+    const call = this.#merger.take(record);
+    if (call !== undefined) this.#emitPending(call, record);
+  }
+
+  /** Reports the selectors of a call that were waiting for its return. */
+  #emitPending(call: PendingCall, returned: ReturnRecord | undefined): void {
+    const record = decodeHook(call.bytes, 0, call.bytes.length);
+    if (typeof record === 'string') return; // It was decoded once from the same bytes.
+    this.#emitMatches(call.plan, record, (selector) => selector.hook.returnArg !== undefined, returned);
+  }
+
+  #emitMatches(
+    plan: EventPlan,
+    record: HookRecord,
+    isWanted: (selector: EventSelector) => boolean,
+    returned: ReturnRecord | undefined,
+  ): void {
+    for (let word = 0; word < record.matchWords * 2; word++) {
+      let bits = record.buffer.readUInt32LE(record.matchStart + word * 4);
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits & -bits);
+        bits &= bits - 1;
+        this.#emitMatch(plan.selectors[word * 32 + bit], record, isWanted, returned);
+      }
+    }
+  }
+
+  #emitMatch(
+    selector: EventSelector | undefined,
+    record: HookRecord,
+    isWanted: (selector: EventSelector) => boolean,
+    returned: ReturnRecord | undefined,
+  ): void {
+    if (selector === undefined) {
+      this.#unknownSelectors++;
+      return;
+    }
+    if (!isWanted(selector)) return;
+    if (!selector.post) {
+      this.#notPosted++;
+      return;
+    }
+    if (!this.#passesReturn(selector, returned)) {
+      this.#returnsFiltered++;
+      return;
+    }
+    const process = this.#processOf(record.header);
+    this.#emit({
+      kind: 'hook',
+      process,
+      parent: this.cache.parentOf(process),
+      ktimeLow: record.header.ktimeLow,
+      ktimeHigh: record.header.ktimeHigh,
+      tid: record.header.tid,
+      selector,
+      record,
+      returned,
+    });
+  }
+
+  /** A return that was not seen refuses nothing: the event shows that it is missing. */
+  #passesReturn(selector: EventSelector, returned: ReturnRecord | undefined): boolean {
+    const { returnArg } = selector.hook;
+    if (returned === undefined || returnArg === undefined) return true;
+    return passesReturnFilters(selector.returnFilters, returnArg, returned.valueLow, returned.valueHigh);
+  }
+
+  /** A record of a process shows that no more of its arguments will come. */
+  #endWaiting(tgid: number): void {
+    if (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interrupt(tgid));
+  }
+
+  #emitExec(exec: AssembledExec | undefined): void {
+    if (exec === undefined) return;
+    const { process, header } = exec;
+    this.#emit({
+      kind: 'exec',
+      process,
+      parent: this.cache.parentOf(process),
+      ktimeLow: header.ktimeLow,
+      ktimeHigh: header.ktimeHigh,
+    });
+  }
+
+  #processOf(header: RecordHeader): Process {
+    const process =
+      header.tgid === 0
+        ? this.cache.latest(0)
+        : this.cache.find(header.tgid, header.execKtimeLow, header.execKtimeHigh);
+    if (process?.uid !== undefined) return process;
+    this.#unknownProcesses++;
+    return process ?? this.cache.addUnknown(header);
+  }
+
+  #emit(event: Event): void {
+    this.#events++;
+    for (const sink of this.#typed) sink.write(event);
+    if (this.#lines.length === 0) return;
+    this.#encoder.encode(event);
+    const { buffer, length } = this.#encoder.writer;
+    for (const sink of this.#lines) sink.write(buffer, 0, length);
+  }
+}

@@ -1,0 +1,58 @@
+import type { HookRecord, ReturnRecord } from './decode.ts';
+import type { EventArgument, EventSelector } from './event-plan.ts';
+import type { Process } from './process.ts';
+import { argumentValue, type EventValue, returnValue } from './values.ts';
+
+/**
+ * Events as sinks receive them. A hook event refers to the record it was made from: it, and all it leads to, is valid
+ * only during the call that hands it over.
+ */
+export type Event = ExecEvent | ExitEvent | HookEvent;
+
+interface EventBase {
+  readonly process: Process;
+  readonly parent: Process | undefined;
+  /** Time of the event in nanoseconds since boot. */
+  readonly ktimeLow: number;
+  readonly ktimeHigh: number;
+}
+
+export interface ExecEvent extends EventBase {
+  readonly kind: 'exec';
+}
+
+export interface ExitEvent extends EventBase {
+  readonly kind: 'exit';
+  /** Exit status, 0 when a signal ended the process. */
+  readonly status: number;
+  /** Signal number, 0 when the process exited by itself. */
+  readonly signal: number;
+}
+
+/** A call that one selector of one policy matched. */
+export interface HookEvent extends EventBase {
+  readonly kind: 'hook';
+  /** Thread that made the call. */
+  readonly tid: number;
+  readonly selector: EventSelector;
+  readonly record: HookRecord;
+  /** Undefined when the hook does not ask for it, or it was not seen. */
+  readonly returned: ReturnRecord | undefined;
+}
+
+export interface LabelledValue {
+  readonly argument: EventArgument;
+  readonly value: EventValue;
+}
+
+/** The arguments of a call, in the order of the policy. */
+export function eventArguments(event: HookEvent): LabelledValue[] {
+  return event.selector.hook.args.map((argument) => ({ argument, value: argumentValue(event.record, argument) }));
+}
+
+/** The return value, when the hook asks for it and it was seen. */
+export function eventReturn(event: HookEvent): LabelledValue | undefined {
+  const argument = event.selector.hook.returnArg;
+  if (argument === undefined || event.returned === undefined) return undefined;
+  return { argument, value: returnValue(argument, event.returned.valueLow, event.returned.valueHigh) };
+}

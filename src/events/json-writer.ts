@@ -1,0 +1,299 @@
+/**
+ * Writes JSON bytes into one buffer that is reused for every event and grows when needed. Text goes in as the kernel's
+ * bytes, without becoming a JavaScript string on the way: what is not UTF-8 is replaced by U+FFFD, one for each run of
+ * invalid bytes, as Tetragon does.
+ */
+export class JsonWriter {
+  buffer: Buffer;
+  /** Bytes written since the last `reset`. */
+  length = 0;
+
+  constructor(capacity = 64 * 1024) {
+    this.buffer = Buffer.allocUnsafe(capacity);
+  }
+
+  /** Forgets what was written; gives back the memory of an unusually large event. */
+  reset(): void {
+    this.length = 0;
+    if (this.buffer.length > maxIdleCapacity) this.buffer = Buffer.allocUnsafe(maxIdleCapacity);
+  }
+
+  /** A copy of what was written. */
+  take(): Buffer {
+    return Buffer.from(this.buffer.subarray(0, this.length));
+  }
+
+  /** Bytes that are JSON already. */
+  raw(bytes: Buffer): void {
+    this.rawRange(bytes, 0, bytes.length);
+  }
+
+  rawRange(bytes: Buffer, start: number, end: number): void {
+    const size = end - start;
+    this.reserve(size);
+    if (size < inlineCopyBytes) {
+      const { buffer } = this;
+      let out = this.length;
+      for (let index = start; index < end; index++) buffer[out++] = bytes[index]!;
+    } else {
+      bytes.copy(this.buffer, this.length, start, end);
+    }
+    this.length += size;
+  }
+
+  /** ASCII text that needs no escapes: JSON punctuation, names of our own. */
+  ascii(text: string): void {
+    this.reserve(text.length);
+    const { buffer } = this;
+    let out = this.length;
+    for (let index = 0; index < text.length; index++) buffer[out++] = text.charCodeAt(index);
+    this.length = out;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.buffer[this.length++] = value;
+  }
+
+  /** A JSON string, quotes included, from bytes. */
+  string(bytes: Buffer, start: number, end: number): void {
+    this.byte(QUOTE);
+    this.escaped(bytes, start, end);
+    this.byte(QUOTE);
+  }
+
+  /** A JSON string from JavaScript text; for text that does not come from the kernel. */
+  text(text: string): void {
+    const bytes = Buffer.from(text, 'utf8');
+    this.string(bytes, 0, bytes.length);
+  }
+
+  /** The inside of a JSON string. */
+  escaped(bytes: Buffer, start: number, end: number): void {
+    let index = start;
+    while (index < end) {
+      const limit = Math.min(end, index + escapeChunkBytes);
+      this.reserve((limit - index) * maxBytesPerByte + maxBytesPerByte);
+      index = this.#escapeChunk(bytes, index, limit, end);
+    }
+  }
+
+  /** An unsigned number below 2^32. */
+  uint(value: number): void {
+    this.reserve(10);
+    this.length = writeUint(this.buffer, this.length, value);
+  }
+
+  /** A signed 32-bit number. */
+  int(value: number): void {
+    if (value < 0) {
+      this.byte(MINUS);
+      value = -value;
+    }
+    this.uint(value);
+  }
+
+  /** An unsigned 64-bit number in decimal, without quotes. */
+  uint64(low: number, high: number): void {
+    this.reserve(20);
+    this.length = writeUint64(this.buffer, this.length, low, high);
+  }
+
+  /** A signed 64-bit number in decimal, without quotes. */
+  int64(low: number, high: number): void {
+    if (high >>> 31 === 1) {
+      this.byte(MINUS);
+      high = (~high + (low === 0 ? 1 : 0)) >>> 0;
+      low = -low >>> 0;
+    }
+    this.uint64(low, high);
+  }
+
+  /** Exactly `digits` decimal digits, with leading zeros. */
+  padded(value: number, digits: number): void {
+    this.reserve(digits);
+    writePadded(this.buffer, this.length, value, digits);
+    this.length += digits;
+  }
+
+  /** Standard base64 with padding, without quotes. */
+  base64(bytes: Buffer, start: number, end: number): void {
+    this.reserve(Math.ceil((end - start) / 3) * 4);
+    const { buffer } = this;
+    let out = this.length;
+    let index = start;
+    for (; index + 2 < end; index += 3) {
+      const group = (bytes[index]! << 16) | (bytes[index + 1]! << 8) | bytes[index + 2]!;
+      buffer[out++] = base64Digits[group >>> 18]!;
+      buffer[out++] = base64Digits[(group >>> 12) & 63]!;
+      buffer[out++] = base64Digits[(group >>> 6) & 63]!;
+      buffer[out++] = base64Digits[group & 63]!;
+    }
+    if (index < end) {
+      const second = index + 1 < end ? bytes[index + 1]! : 0;
+      const group = (bytes[index]! << 16) | (second << 8);
+      buffer[out++] = base64Digits[group >>> 18]!;
+      buffer[out++] = base64Digits[(group >>> 12) & 63]!;
+      buffer[out++] = index + 1 < end ? base64Digits[(group >>> 6) & 63]! : EQUALS;
+      buffer[out++] = EQUALS;
+    }
+    this.length = out;
+  }
+
+  /** Makes room for `size` more bytes. */
+  reserve(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+  }
+
+  /** Escapes from `index` to `limit`, or a little further to end a sequence or a run; returns where it stopped. */
+  #escapeChunk(bytes: Buffer, index: number, limit: number, end: number): number {
+    const { buffer } = this;
+    let out = this.length;
+    while (index < limit) {
+      const byte = bytes[index]!;
+      if (plain[byte] === 1) {
+        buffer[out++] = byte;
+        index++;
+      } else if (byte < 0x80) {
+        out = writeEscape(buffer, out, byte);
+        index++;
+      } else {
+        const size = utf8Size(bytes, index, end);
+        if (size === 0) {
+          buffer[out++] = 0xef;
+          buffer[out++] = 0xbf;
+          buffer[out++] = 0xbd;
+          do index++;
+          while (index < end && bytes[index]! >= 0x80 && utf8Size(bytes, index, end) === 0);
+        } else {
+          for (let copied = 0; copied < size; copied++) buffer[out++] = bytes[index++]!;
+        }
+      }
+    }
+    this.length = out;
+    return index;
+  }
+}
+
+/** Decimal digits of a number below 2^32 at `out`; returns the position behind them. */
+export function writeUint(buffer: Buffer, out: number, value: number): number {
+  if (value < 10) {
+    buffer[out] = ZERO + value;
+    return out + 1;
+  }
+  let digits = 2;
+  for (let bound = 100; digits < 10 && value >= bound; bound *= 10) digits++;
+  writePadded(buffer, out, value, digits);
+  return out + digits;
+}
+
+/** Decimal digits of an unsigned 64-bit number at `out`; returns the position behind them. */
+export function writeUint64(buffer: Buffer, out: number, low: number, high: number): number {
+  if (high === 0) return writeUint(buffer, out, low);
+  if (high < 0x200000) return writeSafeInteger(buffer, out, high * 0x1_0000_0000 + low);
+  // Beyond 2^53: long division by 10^9 over 16-bit limbs, which keeps every product exact.
+  const first = divideByBillion(high >>> 16, high & 0xffff, low >>> 16, low & 0xffff);
+  const top = writeSafeInteger(buffer, out, first.quotient);
+  writePadded(buffer, top, first.remainder, 9);
+  return top + 9;
+}
+
+function writeSafeInteger(buffer: Buffer, out: number, value: number): number {
+  if (value < 0x1_0000_0000) return writeUint(buffer, out, value);
+  const top = Math.floor(value / 1e9);
+  const end = writeSafeInteger(buffer, out, top);
+  writePadded(buffer, end, value - top * 1e9, 9);
+  return end + 9;
+}
+
+/** The quotient is below 2^64 / 10^9, so it fits a double. */
+function divideByBillion(limb3: number, limb2: number, limb1: number, limb0: number): Division {
+  let quotient = 0;
+  let remainder = 0;
+  for (const limb of [limb3, limb2, limb1, limb0]) {
+    const dividend = remainder * 65536 + limb;
+    const digit = Math.floor(dividend / 1e9);
+    quotient = quotient * 65536 + digit;
+    remainder = dividend - digit * 1e9;
+  }
+  return { quotient, remainder };
+}
+
+interface Division {
+  quotient: number;
+  remainder: number;
+}
+
+function writePadded(buffer: Buffer, out: number, value: number, digits: number): void {
+  for (let position = out + digits - 1; position >= out; position--) {
+    const quotient = Math.floor(value / 10);
+    buffer[position] = ZERO + (value - quotient * 10);
+    value = quotient;
+  }
+}
+
+function writeEscape(buffer: Buffer, out: number, byte: number): number {
+  buffer[out] = BACKSLASH;
+  const letter = shortEscapes[byte];
+  if (letter !== undefined) {
+    buffer[out + 1] = letter;
+    return out + 2;
+  }
+  buffer[out + 1] = 0x75; // u
+  buffer[out + 2] = ZERO;
+  buffer[out + 3] = ZERO;
+  buffer[out + 4] = hexDigits[byte >>> 4]!;
+  buffer[out + 5] = hexDigits[byte & 15]!;
+  return out + 6;
+}
+
+/** Bytes of the UTF-8 sequence at `index`, or 0 when it is not one (overlong forms and surrogates included). */
+function utf8Size(bytes: Buffer, index: number, end: number): number {
+  const first = bytes[index]!;
+  if (first < 0xc2 || first > 0xf4) return 0;
+  const size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  if (index + size > end) return 0;
+  const second = bytes[index + 1]!;
+  const lowest = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const highest = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (second < lowest || second > highest) return 0;
+  for (let offset = 2; offset < size; offset++) {
+    if ((bytes[index + offset]! & 0xc0) !== 0x80) return 0;
+  }
+  return size;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const MINUS = 0x2d;
+const EQUALS = 0x3d;
+const ZERO = 0x30;
+
+/** Below this a loop is faster than the call into the runtime's copy. */
+const inlineCopyBytes = 48;
+/** `\u0000` is the longest that one byte becomes. */
+const maxBytesPerByte = 6;
+const escapeChunkBytes = 16 * 1024;
+const maxIdleCapacity = 1024 * 1024;
+
+const hexDigits = Buffer.from('0123456789abcdef');
+const base64Digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+
+/** 1 for the bytes that stand for themselves in a JSON string. */
+const plain = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte >= 0x20 && byte < 0x80 && byte !== QUOTE && byte !== BACKSLASH ? 1 : 0,
+);
+
+const shortEscapes: readonly (number | undefined)[] = Object.assign([] as (number | undefined)[], {
+  8: 0x62,
+  9: 0x74,
+  10: 0x6e,
+  12: 0x66,
+  13: 0x72,
+  [QUOTE]: QUOTE,
+  [BACKSLASH]: BACKSLASH,
+});

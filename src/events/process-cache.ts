@@ -1,0 +1,402 @@
+import type { ExecRecord, ForkRecord, RecordHeader } from './decode.ts';
+import {
+  imageOf,
+  namespacesOf,
+  noBytes,
+  type Process,
+  type ProcessImage,
+  readCredentials,
+  unknownImage,
+} from './process.ts';
+import { approximateSeconds } from './wall-clock.ts';
+import { execRecord, processFlags } from './wire.ts';
+
+/** A process that was running before the agent, as read from /proc. */
+export interface ExistingProcess {
+  readonly tgid: number;
+  /** Start of the process in nanoseconds since boot: the same number the kernel side keeps for it. */
+  readonly ktimeNs: bigint;
+  readonly parentTgid: number;
+  /** 0 when not known: the process that then has `parentTgid` is taken. */
+  readonly parentKtimeNs: bigint;
+  readonly binary: Uint8Array;
+  /** Content of `/proc/PID/cmdline`: NUL after each element. */
+  readonly args: Uint8Array;
+  /** Undefined when it cannot be read. */
+  readonly cwd: Uint8Array | undefined;
+  /** Effective user id. */
+  readonly uid: number;
+  readonly auid: number;
+  readonly nsPid: number;
+  /** More `processFlags`, such as BINARY_DELETED and IN_INIT_TREE. */
+  readonly flags?: number;
+  /** Name of the cgroup, last component. */
+  readonly cgroup?: Uint8Array;
+}
+
+export interface ProcessCacheOptions {
+  /** Processes kept at once, exited ones in their grace period included. */
+  readonly capacity: number;
+  /** How long an ended process is kept for records that are still on their way. */
+  readonly graceSeconds: number;
+  /** Keep credentials and namespaces: only needed when events show them. */
+  readonly withCredentials: boolean;
+  readonly withNamespaces: boolean;
+}
+
+/**
+ * The processes events can refer to, by (tgid, start). An ended process stays for a grace period, measured in the time
+ * of the records themselves, so that there are no timers and a delayed ring changes nothing.
+ */
+export class ProcessCache {
+  /** Processes dropped because the cache was full, alive or not. */
+  evictions = 0;
+  readonly #options: ProcessCacheOptions;
+  /** The latest execution of each tgid; older ones hang on it by `older`. */
+  readonly #byTgid = new Map<number, Process>();
+  #size = 0;
+  /** Ended processes in the order of their end; `#endedStart` is the first that counts. */
+  #ended: EndedProcess[] = [];
+  #endedStart = 0;
+
+  constructor(options: ProcessCacheOptions) {
+    this.#options = options;
+    this.#insert(kernelProcess());
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  find(tgid: number, ktimeLow: number, ktimeHigh: number): Process | undefined {
+    let process = this.#byTgid.get(tgid);
+    while (process !== undefined && (process.ktimeLow !== ktimeLow || process.ktimeHigh !== ktimeHigh)) {
+      process = process.older;
+    }
+    if (process !== undefined) process.touched = true;
+    return process;
+  }
+
+  latest(tgid: number): Process | undefined {
+    return this.#byTgid.get(tgid);
+  }
+
+  /** The parent, when it is or was known. The kernel's own process (pid 0) is its own parent, as in Tetragon. */
+  parentOf(process: Process): Process | undefined {
+    process.parent ??= this.find(process.parentTgid, process.parentKtimeLow, process.parentKtimeHigh);
+    if (process.parent !== undefined) process.parent.touched = true;
+    return process.parent;
+  }
+
+  /** Enters a program that was executed; the execution before it under the same tgid has ended. */
+  addExec(record: ExecRecord): Process {
+    const { header } = record;
+    const previous = this.#byTgid.get(header.tgid);
+    const parentKey = this.#parentKey(record.parentTgid, record.parentKtimeLow, record.parentKtimeHigh);
+    const process: Process = {
+      ...identityOf(header),
+      ...parentKey,
+      parent: sameParent(previous, parentKey) ? previous?.parent : undefined,
+      flags: record.flags,
+      uid: record.euid,
+      auid: record.auid,
+      nsPid: record.nsPid,
+      image: imageOf(record),
+      credentials: this.#options.withCredentials
+        ? readCredentials(record.buffer, record.offset + execRecord.at.credentials)
+        : undefined,
+      namespaces: this.#options.withNamespaces ? namespacesOf(record) : undefined,
+      encoded: undefined,
+      older: undefined,
+      ended: false,
+      touched: false,
+    };
+    this.parentOf(process);
+    this.#insert(process);
+    this.#endOlder(process, header);
+    return process;
+  }
+
+  /** Enters a forked process: a copy of its parent with an identity of its own. */
+  addFork(record: ForkRecord): Process {
+    const parentKey = this.#parentKey(record.parentTgid, record.parentKtimeLow, record.parentKtimeHigh);
+    const parent = this.find(parentKey.parentTgid, parentKey.parentKtimeLow, parentKey.parentKtimeHigh);
+    const inherited = (parent?.flags ?? 0) & inheritedFlags;
+    const process: Process = {
+      ...identityOf(record.header),
+      ...parentKey,
+      parent,
+      // What Tetragon reports for a process that was forked and has not executed anything.
+      flags: processFlags.EXECVE | inherited,
+      uid: parent?.uid,
+      auid: parent?.auid ?? 0,
+      nsPid: record.nsPid,
+      image: parent?.image ?? unknownImage,
+      credentials: parent?.credentials,
+      namespaces: parent?.namespaces,
+      encoded: undefined,
+      older: undefined,
+      ended: false,
+      touched: false,
+    };
+    this.#insert(process);
+    this.#endOlder(process, record.header);
+    return process;
+  }
+
+  /** Enters a process that was there before the agent, unless its exec or fork has been seen meanwhile. */
+  addProcess(existing: ExistingProcess): Process {
+    const ktime = halvesOf(existing.ktimeNs);
+    const known = this.find(existing.tgid, ktime.low, ktime.high);
+    if (known?.uid !== undefined) return known;
+    const parentKtime = halvesOf(existing.parentKtimeNs);
+    const process: Process = {
+      tgid: existing.tgid,
+      ktimeLow: ktime.low,
+      ktimeHigh: ktime.high,
+      ...this.#parentKey(existing.parentTgid, parentKtime.low, parentKtime.high),
+      parent: undefined,
+      flags: processFlags.PROCFS | cwdFlags(existing.cwd) | (existing.flags ?? 0),
+      uid: existing.uid,
+      auid: existing.auid,
+      nsPid: existing.nsPid,
+      image: existingImage(existing),
+      credentials: undefined,
+      namespaces: undefined,
+      encoded: undefined,
+      older: undefined,
+      ended: false,
+      touched: false,
+    };
+    this.#insert(process);
+    return process;
+  }
+
+  /** A process of which only a record's header is known. Kept when it has an identity, so that it is found again. */
+  addUnknown(header: RecordHeader): Process {
+    const process: Process = {
+      ...identityOf(header),
+      parentTgid: 0,
+      parentKtimeLow: 0,
+      parentKtimeHigh: 0,
+      parent: undefined,
+      flags: 0,
+      uid: undefined,
+      auid: 0,
+      nsPid: 0,
+      image: unknownImage,
+      credentials: undefined,
+      namespaces: undefined,
+      encoded: undefined,
+      older: undefined,
+      ended: false,
+      touched: false,
+    };
+    if (header.execKtimeLow !== 0 || header.execKtimeHigh !== 0) this.#insert(process);
+    return process;
+  }
+
+  /** Starts the grace period of a process. */
+  end(process: Process, header: RecordHeader): void {
+    if (process.ended) return;
+    process.ended = true;
+    this.#ended.push({ process, seconds: approximateSeconds(header.ktimeLow, header.ktimeHigh) });
+    this.#sweep(header);
+  }
+
+  /** A tgid has one execution at a time: the one before has ended, even when its exit record was lost. */
+  #endOlder(process: Process, header: RecordHeader): void {
+    if (process.older === undefined || process.older.ended) this.#sweep(header);
+    else this.end(process.older, header);
+  }
+
+  /** Parent 0 is the kernel's own process; a parent of unknown start is the process that has its tgid now. */
+  #parentKey(parentTgid: number, ktimeLow: number, ktimeHigh: number): ParentKey {
+    if (parentTgid === 0) return { parentTgid, parentKtimeLow: kernelKtime, parentKtimeHigh: 0 };
+    if (ktimeLow === 0 && ktimeHigh === 0) {
+      const latest = this.#byTgid.get(parentTgid);
+      if (latest !== undefined) return { parentTgid, parentKtimeLow: latest.ktimeLow, parentKtimeHigh: latest.ktimeHigh };
+    }
+    return { parentTgid, parentKtimeLow: ktimeLow, parentKtimeHigh: ktimeHigh };
+  }
+
+  #insert(process: Process): void {
+    const latest = this.#byTgid.get(process.tgid);
+    if (latest === undefined) {
+      this.#byTgid.set(process.tgid, process);
+    } else {
+      this.#insertAmong(latest, process);
+    }
+    this.#size++;
+    if (this.#size > this.#options.capacity) this.#makeRoom();
+  }
+
+  /** Keeps the executions of one tgid ordered by start, latest first; one with the same start is replaced. */
+  #insertAmong(latest: Process, process: Process): void {
+    let newer: Process | undefined;
+    let older: Process | undefined = latest;
+    while (older !== undefined && isLater(older, process)) {
+      newer = older;
+      older = older.older;
+    }
+    if (older?.ktimeLow === process.ktimeLow && older.ktimeHigh === process.ktimeHigh) {
+      older = older.older;
+      this.#size--;
+    }
+    process.older = older;
+    if (newer === undefined) this.#byTgid.set(process.tgid, process);
+    else newer.older = process;
+  }
+
+  /** Drops processes whose grace period is over at the time of `header`. */
+  #sweep(header: RecordHeader): void {
+    const deadline = approximateSeconds(header.ktimeLow, header.ktimeHigh) - this.#options.graceSeconds;
+    while (this.#endedStart < this.#ended.length && this.#ended[this.#endedStart]!.seconds < deadline) {
+      this.#remove(this.#takeEnded());
+    }
+  }
+
+  #makeRoom(): void {
+    this.evictions++;
+    while (this.#endedStart < this.#ended.length) {
+      if (this.#remove(this.#takeEnded())) return;
+    }
+    this.#remove(oldest(this.#leastUsed()));
+  }
+
+  /** Second chance: a process used since the last look goes to the end of the row. */
+  #leastUsed(): Process {
+    let candidate!: Process;
+    for (let attempt = 0; attempt < maxSecondChances; attempt++) {
+      candidate = this.#byTgid.values().next().value!;
+      if (!candidate.touched && candidate.tgid !== 0) break;
+      candidate.touched = false;
+      this.#byTgid.delete(candidate.tgid);
+      this.#byTgid.set(candidate.tgid, candidate);
+    }
+    return candidate;
+  }
+
+  #takeEnded(): Process {
+    const { process } = this.#ended[this.#endedStart++]!;
+    if (this.#endedStart >= compactEnded && this.#endedStart * 2 >= this.#ended.length) {
+      this.#ended = this.#ended.slice(this.#endedStart);
+      this.#endedStart = 0;
+    }
+    return process;
+  }
+
+  /** Unlinks a process; false when it is gone already. */
+  #remove(process: Process): boolean {
+    let newer: Process | undefined;
+    let current = this.#byTgid.get(process.tgid);
+    while (current !== undefined && current !== process) {
+      newer = current;
+      current = current.older;
+    }
+    if (current === undefined) return false;
+    if (newer !== undefined) newer.older = process.older;
+    else if (process.older !== undefined) this.#byTgid.set(process.tgid, process.older);
+    else this.#byTgid.delete(process.tgid);
+    // Children keep what they need of it; its own ancestors must not stay in memory through it.
+    process.parent = undefined;
+    process.older = undefined;
+    this.#size--;
+    return true;
+  }
+}
+
+interface EndedProcess {
+  readonly process: Process;
+  readonly seconds: number;
+}
+
+interface ParentKey {
+  readonly parentTgid: number;
+  readonly parentKtimeLow: number;
+  readonly parentKtimeHigh: number;
+}
+
+type Identity = Pick<Process, 'tgid' | 'ktimeLow' | 'ktimeHigh'>;
+
+/** Bits a forked process has because its parent has them. */
+const inheritedFlags = processFlags.IN_INIT_TREE | processFlags.BINARY_DELETED | processFlags.BINARY_MEMFD;
+
+/** Start of the kernel's own process in Tetragon's exec ids. */
+const kernelKtime = 1;
+
+/** Bounds the search for a process to drop when all are in use. */
+const maxSecondChances = 64;
+
+/** Used-up entries of the queue are cut off in steps of at least this many. */
+const compactEnded = 1024;
+
+function identityOf(header: RecordHeader): Identity {
+  return { tgid: header.tgid, ktimeLow: header.execKtimeLow, ktimeHigh: header.execKtimeHigh };
+}
+
+function sameParent(previous: Process | undefined, key: ParentKey): boolean {
+  return (
+    previous !== undefined &&
+    previous.parentTgid === key.parentTgid &&
+    previous.parentKtimeLow === key.parentKtimeLow &&
+    previous.parentKtimeHigh === key.parentKtimeHigh
+  );
+}
+
+function isLater(process: Process, than: Process): boolean {
+  return process.ktimeHigh === than.ktimeHigh
+    ? process.ktimeLow > than.ktimeLow
+    : process.ktimeHigh > than.ktimeHigh;
+}
+
+function oldest(process: Process): Process {
+  while (process.older !== undefined) process = process.older;
+  return process;
+}
+
+function cwdFlags(cwd: Uint8Array | undefined): number {
+  if (cwd === undefined) return processFlags.NO_CWD;
+  return cwd.length === 1 && cwd[0] === 0x2f ? processFlags.ROOT_CWD : 0;
+}
+
+function existingImage(existing: ExistingProcess): ProcessImage {
+  return {
+    ...unknownImage,
+    binary: bytesOf(existing.binary),
+    cwd: bytesOf(existing.cwd),
+    cgroup: bytesOf(existing.cgroup),
+    args: bytesOf(existing.args),
+  };
+}
+
+function bytesOf(bytes: Uint8Array | undefined): Buffer {
+  return bytes === undefined ? noBytes : Buffer.from(bytes);
+}
+
+function halvesOf(value: bigint): { low: number; high: number } {
+  return { low: Number(value & 0xffff_ffffn), high: Number((value >> 32n) & 0xffff_ffffn) };
+}
+
+function kernelProcess(): Process {
+  return {
+    tgid: 0,
+    ktimeLow: kernelKtime,
+    ktimeHigh: 0,
+    parentTgid: 0,
+    parentKtimeLow: kernelKtime,
+    parentKtimeHigh: 0,
+    parent: undefined,
+    flags: processFlags.PROCFS,
+    uid: 0,
+    auid: 0xffff_ffff,
+    nsPid: 0,
+    image: { ...unknownImage, binary: Buffer.from('<kernel>') },
+    credentials: undefined,
+    namespaces: undefined,
+    encoded: undefined,
+    older: undefined,
+    ended: false,
+    touched: false,
+  };
+}

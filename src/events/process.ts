@@ -1,0 +1,159 @@
+import type { ExecRecord } from './decode.ts';
+import { credentials as credentialsLayout, execRecord, namespaceOrder } from './wire.ts';
+
+/**
+ * One execution of a program (or, after a fork, a copy of one), which is what events call a process. Identified by
+ * `tgid` and `ktime`, the nanoseconds since boot at which it began.
+ */
+export interface Process {
+  readonly tgid: number;
+  readonly ktimeLow: number;
+  readonly ktimeHigh: number;
+  readonly parentTgid: number;
+  readonly parentKtimeLow: number;
+  readonly parentKtimeHigh: number;
+  /** Known parent; looked up by the key above otherwise. Dropped when this process leaves the cache. */
+  parent: Process | undefined;
+  /** `processFlags` bits. */
+  flags: number;
+  /** Effective user id; undefined when nothing is known but the identity. */
+  readonly uid: number | undefined;
+  readonly auid: number;
+  /** Pid in its own pid namespace. */
+  readonly nsPid: number;
+  readonly image: ProcessImage;
+  readonly credentials: Credentials | undefined;
+  /** Inode numbers in `namespaceOrder`. */
+  readonly namespaces: readonly number[] | undefined;
+  /** The encoded `process` object, made when it is first needed. */
+  encoded: EncodedProcess | undefined;
+  /** Older execution under the same tgid that is still in the cache. */
+  older: Process | undefined;
+  /** Exited or replaced by another execution; leaves the cache after the grace period. */
+  ended: boolean;
+  /** Used since the cache last looked for something to drop. */
+  touched: boolean;
+}
+
+/** What was executed; shared by a process and the children it forks. Texts are bytes as the kernel has them. */
+export interface ProcessImage {
+  readonly binary: Buffer;
+  readonly cwd: Buffer;
+  /** The path given to execve: the script, when `binary` is its interpreter. */
+  readonly filename: Buffer;
+  /** Name of the cgroup, last component. */
+  readonly cgroup: Buffer;
+  /** argv[0] and all that follow, NUL after each. */
+  args: Buffer;
+  readonly inode: FileIdentity | undefined;
+  /** Owners that a setuid or setgid file gave, when the flags say so. */
+  readonly setuid: number;
+  readonly setgid: number;
+}
+
+/** A file without a name: its number is all there is to recognise it by. */
+export interface FileIdentity {
+  readonly numberLow: number;
+  readonly numberHigh: number;
+  readonly links: number;
+}
+
+export interface Credentials {
+  readonly uid: number;
+  readonly gid: number;
+  readonly euid: number;
+  readonly egid: number;
+  readonly suid: number;
+  readonly sgid: number;
+  readonly fsuid: number;
+  readonly fsgid: number;
+  readonly permitted: WordPair;
+  readonly effective: WordPair;
+  readonly inheritable: WordPair;
+  readonly securebits: number;
+  readonly userNamespaceLevel: number;
+  readonly userNamespaceOwner: number;
+  readonly userNamespaceGroup: number;
+  readonly userNamespaceInum: number;
+}
+
+/** A 64-bit value as two unsigned halves. */
+export interface WordPair {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** JSON bytes of a process; the thread id stands at `tidStart .. tidEnd` because events of other threads have another. */
+export interface EncodedProcess {
+  readonly bytes: Buffer;
+  readonly tidStart: number;
+  readonly tidEnd: number;
+}
+
+/** The image an exec record describes, in one copy of its texts. The arguments are those in the record itself. */
+export function imageOf(record: ExecRecord): ProcessImage {
+  const { buffer, offset } = record;
+  const end = record.argsStart + record.argsInline;
+  const texts = Buffer.allocUnsafe(end - record.binaryStart);
+  buffer.copy(texts, 0, record.binaryStart, end);
+  const part = (start: number, length: number): Buffer =>
+    length === 0 ? noBytes : texts.subarray(start - record.binaryStart, start - record.binaryStart + length);
+  return {
+    binary: part(record.binaryStart, record.binaryLength),
+    cwd: part(record.cwdStart, record.cwdLength),
+    filename: part(record.filenameStart, record.filenameLength),
+    cgroup: part(record.cgroupStart, record.cgroupLength),
+    args: part(record.argsStart, record.argsInline),
+    inode: {
+      numberLow: buffer.readUInt32LE(offset + execRecord.at.inode),
+      numberHigh: buffer.readUInt32LE(offset + execRecord.at.inode + 4),
+      links: buffer.readUInt32LE(offset + execRecord.at.inode_links),
+    },
+    setuid: buffer.readUInt32LE(offset + execRecord.at.setuid),
+    setgid: buffer.readUInt32LE(offset + execRecord.at.setgid),
+  };
+}
+
+/** Reads a `credentials` struct; the caller has checked that it is there. */
+export function readCredentials(buffer: Buffer, offset: number): Credentials {
+  const at = credentialsLayout.at;
+  const word = (field: number): number => buffer.readUInt32LE(offset + field);
+  const pair = (field: number): WordPair => ({ low: word(field), high: word(field + 4) });
+  return {
+    uid: word(at.uid),
+    gid: word(at.gid),
+    euid: word(at.euid),
+    egid: word(at.egid),
+    suid: word(at.suid),
+    sgid: word(at.sgid),
+    fsuid: word(at.fsuid),
+    fsgid: word(at.fsgid),
+    permitted: pair(at.permitted),
+    effective: pair(at.effective),
+    inheritable: pair(at.inheritable),
+    securebits: word(at.securebits),
+    userNamespaceLevel: buffer.readInt32LE(offset + at.user_ns_level),
+    userNamespaceOwner: word(at.user_ns_owner),
+    userNamespaceGroup: word(at.user_ns_group),
+    userNamespaceInum: word(at.user_ns_inum),
+  };
+}
+
+export function namespacesOf(record: ExecRecord): number[] {
+  const start = record.offset + execRecord.at.namespaces;
+  return namespaceOrder.map((_, index) => record.buffer.readUInt32LE(start + index * 4));
+}
+
+export const noBytes = Buffer.alloc(0);
+
+/** An image of which nothing is known. */
+export const unknownImage: ProcessImage = {
+  binary: noBytes,
+  cwd: noBytes,
+  filename: noBytes,
+  cgroup: noBytes,
+  args: noBytes,
+  inode: undefined,
+  setuid: 0,
+  setgid: 0,
+};

@@ -1,0 +1,88 @@
+import type { JsonWriter } from './json-writer.ts';
+
+/** Turns nanoseconds since boot, as the kernel's records carry them, into wall-clock time in UTC. */
+export class WallClock {
+  #offsetSeconds = 0;
+  #offsetNanoseconds = 0;
+  /** Date and time of the last second written: events come many per second. */
+  #cachedSeconds = -1;
+  readonly #cachedText = Buffer.alloc(dateTimeBytes);
+
+  /** `bootToWallNs`: what to add to CLOCK_BOOTTIME to get nanoseconds since 1970. */
+  constructor(bootToWallNs: bigint) {
+    this.setOffset(bootToWallNs);
+  }
+
+  /** To be called again when the system's time has been set. */
+  setOffset(bootToWallNs: bigint): void {
+    this.#offsetSeconds = Number(bootToWallNs / billion);
+    this.#offsetNanoseconds = Number(bootToWallNs % billion);
+    if (this.#offsetNanoseconds < 0) {
+      this.#offsetNanoseconds += 1e9;
+      this.#offsetSeconds -= 1;
+    }
+  }
+
+  /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second, as protobuf writes a Timestamp in JSON; without quotes. */
+  write(writer: JsonWriter, ktimeLow: number, ktimeHigh: number): void {
+    let { seconds, nanoseconds } = splitNanoseconds(ktimeLow, ktimeHigh);
+    seconds += this.#offsetSeconds;
+    nanoseconds += this.#offsetNanoseconds;
+    if (nanoseconds >= 1e9) {
+      nanoseconds -= 1e9;
+      seconds += 1;
+    }
+    if (seconds !== this.#cachedSeconds) {
+      this.#cachedText.write(dateTimeText(seconds), 'latin1');
+      this.#cachedSeconds = seconds;
+    }
+    writer.raw(this.#cachedText);
+    writeFraction(writer, nanoseconds);
+    writer.byte(0x5a); // Z
+  }
+
+  /** Milliseconds since 1970, for `Date`. */
+  milliseconds(ktimeLow: number, ktimeHigh: number): number {
+    const { seconds, nanoseconds } = splitNanoseconds(ktimeLow, ktimeHigh);
+    return (seconds + this.#offsetSeconds) * 1000 + (nanoseconds + this.#offsetNanoseconds) / 1e6;
+  }
+}
+
+/** Seconds since boot, rounded: for ages, not for display. */
+export function approximateSeconds(ktimeLow: number, ktimeHigh: number): number {
+  return (ktimeHigh * 0x1_0000_0000 + ktimeLow) / 1e9;
+}
+
+function splitNanoseconds(low: number, high: number): { seconds: number; nanoseconds: number } {
+  if (high >= exactHighWords) {
+    const ktime = (BigInt(high) << 32n) | BigInt(low);
+    return { seconds: Number(ktime / billion), nanoseconds: Number(ktime % billion) };
+  }
+  // 2^32 ns are 4 s and 294967296 ns, so no intermediate result leaves the exact range of a double.
+  const rest = high * 294_967_296 + low;
+  const carried = Math.floor(rest / 1e9);
+  return { seconds: high * 4 + carried, nanoseconds: rest - carried * 1e9 };
+}
+
+function writeFraction(writer: JsonWriter, nanoseconds: number): void {
+  if (nanoseconds === 0) return;
+  writer.byte(0x2e); // .
+  if (nanoseconds % 1e6 === 0) writer.padded(nanoseconds / 1e6, 3);
+  else if (nanoseconds % 1e3 === 0) writer.padded(nanoseconds / 1e3, 6);
+  else writer.padded(nanoseconds, 9);
+}
+
+/** `2026-11-20T04:59:19`; times that no calendar of four-digit years has become the nearest that it has. */
+function dateTimeText(seconds: number): string {
+  const clamped = Math.min(Math.max(seconds, firstSecond), lastSecond);
+  return new Date(clamped * 1000).toISOString().slice(0, dateTimeBytes);
+}
+
+const billion = 1_000_000_000n;
+/** Bytes of `2026-11-20T04:59:19`. */
+const dateTimeBytes = 19;
+/** 0000-01-01 and 9999-12-31T23:59:59. */
+const firstSecond = -62_167_219_200;
+const lastSecond = 253_402_300_799;
+/** More than two years of uptime: beyond it the products would need more than 53 bits. */
+const exactHighWords = 1 << 24;

@@ -1,0 +1,123 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { KernelFacts, Parameter, Prototype, TypeFact } from '../compiler/kernel-facts.ts';
+import { btfKind } from '../ebpf/btf-format.ts';
+import { BtfFile, type BtfPrototype, type TypeId } from '../ebpf/btf-reader.ts';
+import { readKernelConfig, readPreemption } from './kernel-config.ts';
+import { lazyRecord } from './lazy-record.ts';
+import { hostNamespaces } from './namespaces.ts';
+import { probeFeatures } from './probes.ts';
+import { syscallNumbers } from './syscall-numbers.ts';
+import { uname } from './system.ts';
+import { listTracepoints, readTracepointFormat } from './tracepoint-format.ts';
+
+export interface FactsOptions {
+  /** Only these functions, read at once; by default all, each read when asked for. */
+  readonly functions?: readonly string[];
+  /** Only these tracepoints (`subsystem/event`), read at once; by default all, each read when asked for. */
+  readonly tracepoints?: readonly string[];
+}
+
+const VMLINUX_BTF = '/sys/kernel/btf/vmlinux';
+
+/**
+ * Collects what is known of the running kernel. Features are tried by loading and attaching small programs, which needs root;
+ * without it they are unavailable with that reason. Mounts tracefs at its usual place when it is not mounted.
+ */
+export function collectFacts(options: FactsOptions = {}): KernelFacts {
+  const name = uname();
+  const config = readKernelConfig(name.release);
+  const btf = readKernelBtf();
+  const functionIds = btf && indexFunctions(btf);
+  const tracepoints = listTracepoints();
+  return {
+    schema: 1,
+    release: name.release,
+    version: name.version,
+    machine: name.machine,
+    features: probeFeatures({ functionIds, config, tracepoints }),
+    preemption: readPreemption(name, config),
+    syscalls: syscallNumbers(name.machine),
+    functions: selectRecord(new Set(functionIds?.keys()), options.functions, (key) => functionPrototype(btf!, key)),
+    rawTracepoints: lazyRecord(new Set(btf?.rawTracepoints()), (key) => prototypeFact(btf!, btf!.rawTracepoint(key)!)),
+    tracepoints: selectRecord(tracepoints, options.tracepoints, tracepointFormat),
+    hostNamespaces: hostNamespaces(),
+    ptRegs: btf ? ptRegsOffsets(btf) : {},
+  };
+}
+
+/** The kernel's own BTF, or undefined when it was built without. */
+export function readKernelBtf(): BtfFile | undefined {
+  return existsSync(VMLINUX_BTF) ? BtfFile.parse(readFileSync(VMLINUX_BTF)) : undefined;
+}
+
+/** First BTF id of each function. */
+function indexFunctions(btf: BtfFile): Map<string, number> {
+  const ids = new Map<string, number>();
+  for (let id = 1; id <= btf.typeCount; id++) {
+    if (btf.kindOf(id) === btfKind.func) {
+      const name = btf.nameOf(id);
+      if (!ids.has(name)) {
+        ids.set(name, id);
+      }
+    }
+  }
+  return ids;
+}
+
+function selectRecord<Value>(
+  keys: ReadonlySet<string>,
+  wanted: readonly string[] | undefined,
+  read: (key: string) => Value,
+): Readonly<Record<string, Value>> {
+  if (!wanted) {
+    return lazyRecord(keys, read);
+  }
+  return Object.fromEntries(wanted.filter((key) => keys.has(key)).map((key) => [key, read(key)]));
+}
+
+/** Functions behind a system call, whose pointers are the caller's. */
+const SYSCALL_FUNCTION = /^__(?:do|se|ia32|x64|arm64|do_compat|se_compat)_(?:compat_)?sys_/;
+
+function functionPrototype(btf: BtfFile, name: string): Prototype {
+  return prototypeFact(btf, btf.prototypeOf(name)!, SYSCALL_FUNCTION.test(name));
+}
+
+function prototypeFact(btf: BtfFile, prototype: BtfPrototype, ofSyscall = false): Prototype {
+  return {
+    parameters: prototype.parameters.map(
+      (parameter): Parameter => ({ name: parameter.name, ...typeFact(btf, parameter.type, ofSyscall) }),
+    ),
+    returns: typeFact(btf, prototype.returns, ofSyscall),
+  };
+}
+
+function typeFact(btf: BtfFile, type: TypeId, ofSyscall: boolean): TypeFact {
+  const user =
+    btf.isUserPointer(type) || (ofSyscall && btf.isPointer(type) && btf.typeName(type) !== 'struct pt_regs *');
+  return { type: btf.typeName(type), size: btf.sizeOf(type), signed: btf.isSigned(type), ...(user ? { user } : {}) };
+}
+
+function tracepointFormat(key: string): KernelFacts['tracepoints'][string] {
+  const [subsystem = '', event = ''] = key.split('/');
+  return readTracepointFormat(subsystem, event)!;
+}
+
+/** Members of `struct pt_regs`, those in its unnamed unions included. */
+function ptRegsOffsets(btf: BtfFile): Record<string, number> {
+  const struct = btf.findStruct('pt_regs');
+  return struct === undefined ? {} : Object.fromEntries(memberOffsets(btf, struct, 0));
+}
+
+function memberOffsets(btf: BtfFile, struct: TypeId, base: number): [string, number][] {
+  return btf.members(struct).flatMap((member): [string, number][] => {
+    if (member.name !== '') {
+      return [[member.name, base + member.offset]];
+    }
+    return isStruct(btf, member.type) ? memberOffsets(btf, member.type, base + member.offset) : [];
+  });
+}
+
+function isStruct(btf: BtfFile, type: TypeId): boolean {
+  const kind = btf.kindOf(btf.resolve(type));
+  return kind === btfKind.struct || kind === btfKind.union;
+}

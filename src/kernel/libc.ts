@@ -1,0 +1,104 @@
+import koffi from 'koffi';
+
+/**
+ * The C library by FFI: the calls Node.js does not offer. Pointers are `bigint`, a null pointer is `null`; a call that
+ * fails leaves its error number for `koffi.errno()`, which `throwLastError` in `kernel-error.ts` reads.
+ */
+const libc = koffi.load('libc.so.6');
+
+/** `syscall(number, a, b, c, ...)` for system calls that take (int, pointer, size), such as bpf(2). */
+export const syscallPointer = libc.func('long syscall(long number, long a, void *b, unsigned long c)') as (
+  number: number,
+  first: number,
+  memory: Uint8Array | null,
+  size: number,
+) => number;
+
+/** perf_event_open(2): `syscall(number, attr, pid, cpu, group, flags)`. */
+export const syscallPerfEventOpen = libc.func(
+  'long syscall(long number, void *attr, int pid, int cpu, int group, unsigned long flags)',
+) as (number: number, attr: Uint8Array, pid: number, cpu: number, group: number, flags: number) => number;
+
+/** fsopen(2), fsconfig(2) and fsmount(2), which this C library may be too old to have. */
+export const syscallFsopen = libc.func('long syscall(long number, const char *type, unsigned int flags)') as (
+  number: number,
+  type: string,
+  flags: number,
+) => number;
+export const syscallFsconfig = libc.func(
+  'long syscall(long number, int fd, unsigned int command, const char *key, const void *value, int aux)',
+) as (number: number, fd: number, command: number, key: null, value: null, aux: number) => number;
+export const syscallFsmount = libc.func(
+  'long syscall(long number, int fd, unsigned int flags, unsigned int attributes)',
+) as (number: number, fd: number, flags: number, attributes: number) => number;
+
+/** Returns the address, or -1; addresses above 2^53 come as `bigint`. */
+export const mmap = libc.func(
+  'intptr_t mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)',
+) as (address: null, length: number, protection: number, flags: number, fd: number, offset: number) => number | bigint;
+
+export const munmap = libc.func('int munmap(void *addr, size_t length)') as (address: bigint, length: number) => number;
+
+export const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)') as (
+  name: string,
+  flags: number,
+) => number;
+
+export const mount = libc.func(
+  'int mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data)',
+) as (source: string, target: string, type: string, flags: number, data: null) => number;
+
+export const ioctl = libc.func('int ioctl(int fd, unsigned long request, unsigned long argument)') as (
+  fd: number,
+  request: number,
+  argument: number,
+) => number;
+
+/** `limit` holds the soft and the hard limit as two u64. */
+export const setrlimit = libc.func('int setrlimit(int resource, void *limit)') as (
+  resource: number,
+  limit: BigUint64Array,
+) => number;
+
+/** `time` receives seconds and nanoseconds as two i64. */
+export const clockGettime = libc.func('int clock_gettime(int clock, void *time)') as (
+  clock: number,
+  time: BigInt64Array,
+) => number;
+
+/** `arguments_` is a `va_list`, which every ABI in use passes as a pointer. */
+export const vsnprintf = libc.func('int vsnprintf(void *text, size_t size, const char *format, void *arguments)') as (
+  text: Uint8Array,
+  size: number,
+  format: bigint,
+  arguments_: bigint,
+) => number;
+
+export const PROT_READ = 1;
+export const PROT_WRITE = 2;
+export const MAP_SHARED = 1;
+export const MFD_CLOEXEC = 1;
+export const CLOCK_REALTIME = 0;
+export const CLOCK_BOOTTIME = 7;
+export const RLIMIT_MEMLOCK = 8;
+
+/** Size of a memory page; x86_64 has one size, arm64 kernels are built with 4, 16 or 64 KB. */
+export const pageSize = (libc.func('long sysconf(int name)') as (name: number) => number)(30);
+
+/** The error number of the last call through this module or `libbpf.ts`. */
+export function lastErrno(): number {
+  return koffi.errno();
+}
+
+/** The address of the bytes of `memory`, which must stay referenced while the address is in use. */
+export function addressOf(memory: Uint8Array): bigint {
+  return koffi.address(memory);
+}
+
+/** An `ArrayBuffer` over foreign memory: valid as long as the memory is mapped; detach it (`transfer(0)`) before unmapping. */
+export function viewMemory(address: bigint, length: number): ArrayBuffer {
+  if (address === 0n) {
+    throw new RangeError('viewMemory: the address is null');
+  }
+  return koffi.view(address, length);
+}

@@ -1,0 +1,31 @@
+import { buildArgFilter } from '../build-policy.ts';
+import type { Report } from '../finding.ts';
+import { operandOf } from '../operand.ts';
+import type { FilterView, HookView } from '../policy-view.ts';
+import type { Rule } from './rule.ts';
+
+/** The operator and values of a filter suit the type of its argument. Types by `auto` are checked when they are resolved. */
+export const filterOperand: Rule = (policy, report) => {
+  for (const hook of policy.hooks) {
+    for (const selector of hook.selectors) {
+      for (const filter of [...selector.matchArgs, ...selector.matchReturnArgs]) checkOperand(hook, filter, report);
+    }
+  }
+};
+
+function checkOperand(hook: HookView, view: FilterView, report: Report): void {
+  const type = filteredType(hook, view);
+  const filter = buildArgFilter(view);
+  if (type === undefined || type === 'auto' || filter === undefined) return;
+  // The operator is what does not suit the type; the values point to themselves.
+  const { diagnostics } = operandOf(type, { ...filter, position: view.operatorPosition });
+  for (const { severity, position, code, message, hint } of diagnostics) {
+    if (severity === 'error') report.error(position, code, message, hint);
+    else report.warning(position, code, message, hint);
+  }
+}
+
+function filteredType(hook: HookView, view: FilterView) {
+  if (view.argument === undefined) return undefined;
+  return view.argument === -1 ? hook.returnArg?.type : hook.args[view.argument]?.type;
+}
