@@ -1,13 +1,11 @@
-import { addressText } from './address.ts';
-import { writeCredentialsArgument } from './credentials-json.ts';
 import type { EventHook, EventSelector } from './event-plan.ts';
 import type { Event, ExitEvent, HookEvent } from './events.ts';
-import { permissionText } from './file-mode.ts';
 import { JsonWriter } from './json-writer.ts';
-import { familyName, protocolName, signalName, socketTypeName, stateName } from './names.ts';
+import { signalName } from './names.ts';
 import type { Process } from './process.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
-import { argumentValue, type EventValue, type FileValue, returnValue, type SockValue } from './values.ts';
+import { writeArgument } from './value-json.ts';
+import { argumentValue, returnValue } from './values.ts';
 import type { WallClock } from './wall-clock.ts';
 
 /**
@@ -94,14 +92,14 @@ export class EventEncoder {
     let separator = argumentsKey;
     for (const argument of hook.args) {
       writer.raw(separator);
-      writeLabelled(writer, argumentValue(event.record, argument), argument.label);
+      writeArgument(writer, argumentValue(event.record, argument), argument.label);
       separator = comma;
     }
     if (hook.args.length > 0) writer.raw(listEnd);
     if (hook.event === 'kprobe' && hook.returnArg !== undefined && event.returned !== undefined) {
       const value = returnValue(hook.returnArg, event.returned.valueLow, event.returned.valueHigh);
       writer.raw(returnKey);
-      writeLabelled(writer, value, hook.returnArg.label);
+      writeArgument(writer, value, hook.returnArg.label);
     }
     writer.raw(encoded.afterArguments);
   }
@@ -189,116 +187,6 @@ function writeTexts(writer: JsonWriter, texts: readonly string[]): void {
   writer.ascii(']');
 }
 
-/** Writes a `KprobeArgument`. */
-function writeLabelled(writer: JsonWriter, value: EventValue, label: string): void {
-  writeValue(writer, value);
-  if (label !== '') {
-    writer.ascii(',"label":');
-    writer.text(label);
-  }
-  writer.ascii('}');
-}
-
-/** Writes the member of the oneof, without the closing brace of the argument. */
-function writeValue(writer: JsonWriter, value: EventValue): void {
-  switch (value.kind) {
-    case 'error':
-      writer.ascii('{"error_arg":{"Message":');
-      writer.text(value.message);
-      return writer.ascii('}');
-    case 'int':
-      writer.ascii('{"int_arg":');
-      return writer.int(value.value);
-    case 'uint':
-      writer.ascii('{"uint_arg":');
-      return writer.uint(value.value);
-    case 'long':
-      writer.ascii('{"long_arg":"');
-      writer.int64(value.low, value.high);
-      return writer.ascii('"');
-    case 'size':
-      writer.ascii('{"size_arg":"');
-      writer.uint64(value.low, value.high);
-      return writer.ascii('"');
-    case 'string':
-      writer.ascii('{"string_arg":');
-      return writer.string(value.text.bytes, value.text.start, value.text.end);
-    case 'file':
-    case 'path':
-    case 'linux_binprm':
-      return writeFile(writer, value);
-    case 'sock':
-      return writeSock(writer, value);
-    case 'sockaddr': {
-      const address = addressText(value.family, value.address);
-      writer.ascii(`{"sockaddr_arg":{"family":"${familyName(value.family)}"`);
-      if (address !== '') writer.ascii(`,"addr":"${address}"`);
-      if (value.port !== 0) writer.ascii(`,"port":${value.port}`);
-      return writer.ascii('}');
-    }
-    case 'credentials':
-      writer.ascii('{"process_credentials_arg":');
-      return writeCredentialsArgument(writer, value.credentials);
-    case 'syscall':
-      writer.ascii('{"syscall_id":{');
-      if (value.id !== 0) writer.ascii(`"id":${value.id},`);
-      return writer.ascii(`"abi":"${value.compat ? compatAbi : nativeAbi}"}`);
-    default:
-      value satisfies never;
-  }
-}
-
-function writeFile(writer: JsonWriter, value: FileValue): void {
-  const { path } = value;
-  writer.ascii(fileKeys[value.kind]);
-  if (path.end > path.start) {
-    writer.ascii('"path":"');
-    writer.escaped(path.bytes, path.start, path.end);
-    writer.ascii(value.deleted ? ' (deleted)",' : '",');
-  }
-  if (value.unresolved) writer.ascii('"flags":"unresolvedPathComponents",');
-  writer.ascii('"permission":"');
-  writer.ascii(permissionText(value.mode));
-  writer.ascii('"}');
-}
-
-function writeSock(writer: JsonWriter, value: SockValue): void {
-  writer.ascii('{"sock_arg":{"family":"');
-  writer.ascii(familyName(value.family));
-  writer.ascii('","type":"');
-  writer.ascii(socketTypeName(value.type));
-  writer.ascii('","protocol":"');
-  writer.ascii(protocolName(value.protocol));
-  writer.byte(QUOTE);
-  writeNumber(writer, ',"mark":', value.mark);
-  writeNumber(writer, ',"priority":', value.priority);
-  writeAddress(writer, ',"saddr":"', addressText(value.family, value.saddr));
-  writeAddress(writer, ',"daddr":"', addressText(value.family, value.daddr));
-  writeNumber(writer, ',"sport":', value.sport);
-  writeNumber(writer, ',"dport":', value.dport);
-  if (value.cookieLow !== 0 || value.cookieHigh !== 0) {
-    writer.ascii(',"cookie":"');
-    writer.uint64(value.cookieLow, value.cookieHigh);
-    writer.byte(QUOTE);
-  }
-  writer.ascii(',"state":"');
-  writer.ascii(stateName(value.state));
-  writer.ascii('"}');
-}
-
-function writeNumber(writer: JsonWriter, key: string, value: number): void {
-  if (value === 0) return;
-  writer.ascii(key);
-  writer.uint(value);
-}
-
-function writeAddress(writer: JsonWriter, key: string, address: string): void {
-  if (address === '') return;
-  writer.ascii(key);
-  writer.ascii(address);
-  writer.byte(QUOTE);
-}
-
 const QUOTE = 0x22;
 const execStart = Buffer.from('{"process_exec":{"process":');
 const exitStart = Buffer.from('{"process_exit":{"process":');
@@ -308,13 +196,3 @@ const comma = Buffer.from(',');
 const listEnd = Buffer.from(']');
 const returnKey = Buffer.from(',"return":');
 const lineEnd = Buffer.from('"}\n');
-
-const fileKeys = {
-  file: '{"file_arg":{',
-  path: '{"path_arg":{',
-  linux_binprm: '{"linux_binprm_arg":{',
-} as const;
-
-/** Names of the system call tables, as Tetragon writes them. */
-const nativeAbi = process.arch === 'arm64' ? 'arm64' : 'x64';
-const compatAbi = process.arch === 'arm64' ? 'arm32' : 'i386';

@@ -57,7 +57,18 @@ describe('JsonWriter.string', () => {
 
 describe('JsonWriter numbers', () => {
   test('writes unsigned 64-bit numbers in decimal', () => {
-    const values = [0n, 9n, 10n, 4294967295n, 4294967296n, 2n ** 53n - 1n, 2n ** 53n, 10n ** 18n, 2n ** 63n, 2n ** 64n - 1n];
+    const values = [
+      0n,
+      9n,
+      10n,
+      4294967295n,
+      4294967296n,
+      2n ** 53n - 1n,
+      2n ** 53n,
+      10n ** 18n,
+      2n ** 63n,
+      2n ** 64n - 1n,
+    ];
     for (let bit = 0n; bit < 64n; bit++) values.push(2n ** bit + 1n, 10n ** (bit % 19n) - 1n);
     for (const value of values) {
       expect(written((writer) => writer.uint64(Number(value & 0xffffffffn), Number(value >> 32n)))).toBe(String(value));

@@ -1,5 +1,6 @@
 import type { ExecRecord, ForkRecord, RecordHeader } from './decode.ts';
 import {
+  type Credentials,
   imageOf,
   namespacesOf,
   noBytes,
@@ -9,7 +10,7 @@ import {
   unknownImage,
 } from './process.ts';
 import { approximateSeconds } from './wall-clock.ts';
-import { execRecord, processFlags } from './wire.ts';
+import { credentials, execRecord, namespaceOrder, processFlags } from './wire.ts';
 
 /** A process that was running before the agent, as read from /proc. */
 export interface ExistingProcess {
@@ -32,6 +33,10 @@ export interface ExistingProcess {
   readonly flags?: number;
   /** Name of the cgroup, last component. */
   readonly cgroup?: Uint8Array;
+  /** Only needed when events show them. */
+  readonly credentials?: Credentials;
+  /** Inode numbers in `namespaceOrder`; only needed when events show them. */
+  readonly namespaces?: readonly number[];
 }
 
 export interface ProcessCacheOptions {
@@ -161,8 +166,8 @@ export class ProcessCache {
       auid: existing.auid,
       nsPid: existing.nsPid,
       image: existingImage(existing),
-      credentials: undefined,
-      namespaces: undefined,
+      credentials: existing.credentials,
+      namespaces: existing.namespaces,
       encoded: undefined,
       older: undefined,
       ended: false,
@@ -215,7 +220,8 @@ export class ProcessCache {
     if (parentTgid === 0) return { parentTgid, parentKtimeLow: kernelKtime, parentKtimeHigh: 0 };
     if (ktimeLow === 0 && ktimeHigh === 0) {
       const latest = this.#byTgid.get(parentTgid);
-      if (latest !== undefined) return { parentTgid, parentKtimeLow: latest.ktimeLow, parentKtimeHigh: latest.ktimeHigh };
+      if (latest !== undefined)
+        return { parentTgid, parentKtimeLow: latest.ktimeLow, parentKtimeHigh: latest.ktimeHigh };
     }
     return { parentTgid, parentKtimeLow: ktimeLow, parentKtimeHigh: ktimeHigh };
   }
@@ -345,9 +351,7 @@ function sameParent(previous: Process | undefined, key: ParentKey): boolean {
 }
 
 function isLater(process: Process, than: Process): boolean {
-  return process.ktimeHigh === than.ktimeHigh
-    ? process.ktimeLow > than.ktimeLow
-    : process.ktimeHigh > than.ktimeHigh;
+  return process.ktimeHigh === than.ktimeHigh ? process.ktimeLow > than.ktimeLow : process.ktimeHigh > than.ktimeHigh;
 }
 
 function oldest(process: Process): Process {
@@ -392,8 +396,8 @@ function kernelProcess(): Process {
     auid: 0xffff_ffff,
     nsPid: 0,
     image: { ...unknownImage, binary: Buffer.from('<kernel>') },
-    credentials: undefined,
-    namespaces: undefined,
+    credentials: readCredentials(Buffer.alloc(credentials.size), 0),
+    namespaces: namespaceOrder.map(() => 0),
     encoded: undefined,
     older: undefined,
     ended: false,

@@ -1,6 +1,6 @@
 import { hasNoArguments, writeArguments } from './arguments.ts';
 import { writeCapabilities } from './credentials-json.ts';
-import { writeUint, writeUint64, JsonWriter } from './json-writer.ts';
+import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
 import { secureBitNames } from './names.ts';
 import type { Credentials, EncodedProcess, Process } from './process.ts';
 import type { WallClock } from './wall-clock.ts';

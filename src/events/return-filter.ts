@@ -1,5 +1,5 @@
-import type { EventArgument } from './event-plan.ts';
 import type { Operand } from '../policy/operand.ts';
+import type { EventArgument } from './event-plan.ts';
 
 /**
  * True when a return value passes all `filters` (`matchReturnArgs`). `low` and `high` are the register; the type of

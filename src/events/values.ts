@@ -12,7 +12,7 @@ export type EventValue =
   | { readonly kind: 'string'; readonly text: TextRange }
   | FileValue
   | SockValue
-  | { readonly kind: 'sockaddr'; readonly family: number; readonly address: TextRange; readonly port: number }
+  | SockaddrValue
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
   | { readonly kind: 'syscall'; readonly id: number; readonly compat: boolean };
 
@@ -45,6 +45,13 @@ export interface SockValue {
   readonly dport: number;
   readonly cookieLow: number;
   readonly cookieHigh: number;
+}
+
+export interface SockaddrValue {
+  readonly kind: 'sockaddr';
+  readonly family: number;
+  readonly address: TextRange;
+  readonly port: number;
 }
 
 /** The value of `argument` in a record. What could not be read, or is not there, is a value of kind `error`. */
@@ -105,10 +112,7 @@ export function returnValue(argument: EventArgument, low: number, high: number):
   }
 }
 
-type IntegerType =
-  | 'sint8' | 'sint16' | 'sint32' | 'sint64'
-  | 'uint8' | 'uint16' | 'uint32' | 'uint64'
-  | 'syscall64';
+type IntegerType = 'sint8' | 'sint16' | 'sint32' | 'sint64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'syscall64';
 
 function integerValue(type: IntegerType, low: number, high: number): EventValue {
   switch (type) {
@@ -129,7 +133,8 @@ function integerValue(type: IntegerType, low: number, high: number): EventValue 
     case 'uint64':
       return { kind: 'size', low, high };
     case 'syscall64':
-      return { kind: 'syscall', id: low, compat: high >>> 31 === 1 };
+      // Tetragon's flag is bit 31, which no system call number reaches; the top bit of the register means the same.
+      return { kind: 'syscall', id: low & 0x7fff_ffff, compat: (low | high) >>> 31 === 1 };
     default:
       return type satisfies never;
   }

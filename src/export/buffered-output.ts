@@ -140,7 +140,9 @@ export class BufferedOutput {
       this.#report(`${this.name}: the reader is gone; events are dropped`);
     } else if (!this.#failing) {
       this.#failing = true;
-      this.#report(`${this.name}: cannot write (${code}); up to ${this.#maxBytes} bytes of events are kept for a retry`);
+      this.#report(
+        `${this.name}: cannot write (${code}); up to ${this.#maxBytes} bytes of events are kept for a retry`,
+      );
     }
   }
 
@@ -163,10 +165,10 @@ export class BufferedOutput {
 
   /** Makes room behind the waiting bytes; false when the limit does not allow it. */
   #reserve(size: number): boolean {
-    if (this.#end + size <= this.#buffer.length) return true;
     const waiting = this.#end - this.#start;
     const needed = waiting + size;
     if (needed > this.#maxBytes && waiting > 0) return false;
+    if (this.#end + size <= this.#buffer.length) return true;
     const target = needed <= this.#buffer.length / 2 ? this.#buffer : Buffer.allocUnsafe(needed * 2);
     this.#buffer.copy(target, 0, this.#start, this.#end);
     this.#buffer = target;

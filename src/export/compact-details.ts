@@ -36,7 +36,8 @@ function kprobeDetails(event: HookEvent, name: string, values: readonly EventVal
 
 function tracepointDetails(subsystem: string, name: string, values: readonly EventValue[]): CallDetails {
   const texts = values.map(valueText);
-  if (subsystem === 'raw_syscalls' && name === 'sys_enter') return { emoji: '☎', tag: 'syscall', details: words(...texts) };
+  if (subsystem === 'raw_syscalls' && name === 'sys_enter')
+    return { emoji: '☎', tag: 'syscall', details: words(...texts) };
   return { emoji: '⁉️', tag: 'tracepoint', details: words(subsystem, name, ...texts) };
 }
 

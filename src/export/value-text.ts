@@ -42,7 +42,9 @@ export function valueText(value: EventValue): string {
 export function socketText(value: SockValue): string {
   const source = addressText(value.family, value.saddr);
   if (source === '') return familyName(value.family);
-  const protocol = protocolName(value.protocol).replace(/^IPPROTO_/, '').toLowerCase();
+  const protocol = protocolName(value.protocol)
+    .replace(/^IPPROTO_/, '')
+    .toLowerCase();
   const destination = addressText(value.family, value.daddr);
   return `${protocol} ${endpoint(source, value.sport)} -> ${endpoint(destination, value.dport)}`;
 }

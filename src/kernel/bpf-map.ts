@@ -97,6 +97,7 @@ export class BpfMap {
   readonly #nextKey: Buffer<ArrayBuffer>;
   readonly #value: Buffer<ArrayBuffer>;
   readonly #element: BpfAttr;
+  readonly #keyOnly: BpfAttr;
   readonly #next: BpfAttr;
   #fd: number;
   #mapping: MemoryMapping | undefined;
@@ -117,6 +118,7 @@ export class BpfMap {
     this.#nextKey = stableBytes(Math.max(this.keySize, 1));
     this.#value = stableBytes(Math.max(this.valueBytes, 1));
     this.#element = new BpfAttr().u32(0, fd).memory(8, this.#key).memory(16, this.#value);
+    this.#keyOnly = new BpfAttr().u32(0, fd).memory(8, this.#key);
     this.#next = new BpfAttr().u32(0, fd).memory(8, this.#key).memory(16, this.#nextKey);
   }
 
@@ -155,7 +157,7 @@ export class BpfMap {
     if (this.#element.u64(24, 0n).try(BPF_MAP_LOOKUP_ELEM) < 0) {
       return this.#missing('look up in');
     }
-    return Uint8Array.prototype.slice.call(this.#value, 0, this.valueBytes) as Uint8Array<ArrayBuffer>;
+    return new Uint8Array(this.#value.subarray(0, this.valueBytes));
   }
 
   /** `flags`: BPF_ANY (default), BPF_NOEXIST, BPF_EXIST. */
@@ -172,7 +174,7 @@ export class BpfMap {
   /** Returns false when the key was not there. */
   delete(key: Uint8Array): boolean {
     this.#setKey(key);
-    if (this.#element.u64(24, 0n).try(BPF_MAP_DELETE_ELEM) < 0) {
+    if (this.#keyOnly.try(BPF_MAP_DELETE_ELEM) < 0) {
       this.#missing('delete from');
       return false;
     }
@@ -241,7 +243,7 @@ export class BpfMap {
     if (attr.try(BPF_MAP_GET_NEXT_KEY) < 0) {
       return this.#missing('walk');
     }
-    return Uint8Array.prototype.slice.call(this.#nextKey, 0, this.keySize) as Uint8Array<ArrayBuffer>;
+    return new Uint8Array(this.#nextKey.subarray(0, this.keySize));
   }
 
   /** Returns undefined when the last call failed because the key is not there, throws otherwise. */

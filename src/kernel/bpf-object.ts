@@ -23,6 +23,7 @@ import { ObjectMap } from './object-map.ts';
 import { ObjectProgram } from './object-program.ts';
 import { type SourceLine, summariseVerifierLog } from './verifier-log.ts';
 
+// biome-ignore lint/performance/noBarrelFile: linking comes right before opening, for every caller
 export { linkObjects } from './linker.ts';
 
 /** Kernels before 5.2 take no larger log, later ones fill what is there: enough for a refusal after a million instructions. */

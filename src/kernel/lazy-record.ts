@@ -1,13 +1,14 @@
 /**
  * A record whose values are computed when they are read, and kept: for the tens of thousands of entries of a kernel of which
- * a policy needs few. Enumerates, spreads and serialises like a plain object; it cannot be changed.
+ * a policy needs few. Enumerating keys computes nothing; spreading and serialising compute everything, as of a plain object. It
+ * cannot be changed.
  */
 export function lazyRecord<Value>(
   keys: ReadonlySet<string>,
   read: (key: string) => Value,
 ): Readonly<Record<string, Value>> {
   const values = new Map<string, Value>();
-  const valueOf = (key: string): Value => {
+  const valueAt = (key: string): Value => {
     if (!values.has(key)) {
       values.set(key, read(key));
     }
@@ -16,10 +17,10 @@ export function lazyRecord<Value>(
   const has = (key: string | symbol): key is string => typeof key === 'string' && keys.has(key);
   return new Proxy(Object.create(null) as Record<string, Value>, {
     has: (_target, key) => has(key),
-    get: (_target, key) => (has(key) ? valueOf(key) : undefined),
+    get: (_target, key) => (has(key) ? valueAt(key) : undefined),
     ownKeys: () => [...keys],
     getOwnPropertyDescriptor: (_target, key) =>
-      has(key) ? { value: valueOf(key), enumerable: true, configurable: true, writable: false } : undefined,
+      has(key) ? { get: () => valueAt(key), enumerable: true, configurable: true } : undefined,
     set: () => false,
     deleteProperty: () => false,
     defineProperty: () => false,

@@ -140,8 +140,11 @@ function isInInitTree(
       current = parent;
     }
   }
-  climbed.forEach((pid) => known.set(pid, result ?? false));
-  return result ?? false;
+  const inTree = result ?? false;
+  for (const pid of climbed) {
+    known.set(pid, inTree);
+  }
+  return inTree;
 }
 
 /** Undefined when the process is gone or the file is not there for it. */

@@ -85,7 +85,7 @@ type Declaration = Pick<TracepointField, 'type' | 'name' | 'shape'>;
 function parseDeclaration(text: string): Declaration {
   const declaration = withoutQualifiers(text);
   if (DATA_LOCATION.test(declaration)) {
-    const [, type, name] = /^\S+ (.+?)\[\] *(\S+)$/.exec(declaration) ?? [];
+    const [, type, name] = /^\S+ (.+?)(?:\[\])? *\b(\w+)$/.exec(declaration) ?? [];
     return { type: spell(type ?? 'char'), name: name ?? '', shape: 'dataLocation' };
   }
   const array = /^(.+?) *\b(\w+)\[[^\]]*\]$/.exec(declaration);

@@ -183,6 +183,13 @@ spec:
   ]);
 });
 
+test('a mistake that aliases repeat is reported once', () => {
+  const args = 'args: &args [{index: 0, type: strng}]';
+  check(`${head}\nspec:\n  kprobes:\n  - call: sys_chdir\n    ${args}\n  - {call: sys_chroot, args: *args}\n`, [
+    '8:35 error unknown-value: Unknown type "strng"',
+  ]);
+});
+
 test('ten mistakes give ten diagnostics', () => {
   check(
     `

@@ -27,7 +27,13 @@ export function checkPolicies(text: string, file: string): CheckResult {
     if (policy !== undefined) policies.push(policy);
     diagnostics.push(...findings.map((finding) => toDiagnostic(file, finding)));
   }
-  return { policies, diagnostics: diagnostics.sort(compareDiagnostics) };
+  return { policies, diagnostics: sortDiagnostics(diagnostics) };
+}
+
+/** By position. A part that several aliases repeat is reported once. */
+function sortDiagnostics(diagnostics: Diagnostic[]): Diagnostic[] {
+  const sorted = diagnostics.sort(compareDiagnostics);
+  return sorted.filter((found, index) => index === 0 || compareDiagnostics(found, sorted[index - 1]!) !== 0);
 }
 
 /** Two policies of one name and namespace cannot be told apart in events; the later one gets the error. */

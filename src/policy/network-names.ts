@@ -1,4 +1,4 @@
-/** Names the filters `Protocol`, `Family`, `State` and `FileType` accept, with their kernel numbers. */
+/** Names the filters `Protocol`, `Family`, `State` and `FileType` accept and events carry; synonyms come after the name they stand for. */
 
 export const protocolNumbers: ReadonlyMap<string, number> = new Map([
   ['IPPROTO_IP', 0],
@@ -22,8 +22,6 @@ export const protocolNumbers: ReadonlyMap<string, number> = new Map([
   ['IPPROTO_ENCAP', 98],
   ['IPPROTO_PIM', 103],
   ['IPPROTO_COMP', 108],
-  ['IPPROTO_ICMPV6', 58],
-  ['IPPROTO_L2TP', 115],
   ['IPPROTO_SCTP', 132],
   ['IPPROTO_UDPLITE', 136],
   ['IPPROTO_MPLS', 137],

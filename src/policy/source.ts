@@ -84,6 +84,12 @@ export function itemsOf(map: SourceMap, key: string): readonly SourceNode[] {
   return node?.kind === 'list' ? node.items : [];
 }
 
+/** True for `key: []`; a missing key or another type is the schema's business. */
+export function isEmptyList(map: SourceMap, key: string): boolean {
+  const node = childOf(map, key);
+  return node?.kind === 'list' && node.items.length === 0;
+}
+
 export function textOf(map: SourceMap, key: string): SourceText | undefined {
   return scalarText(childOf(map, key));
 }

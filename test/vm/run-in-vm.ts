@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -26,6 +26,8 @@ export interface VmOptions {
   env?: Readonly<Record<string, string>>;
   /** Give the command this process's terminal instead of separate output streams. */
   terminal?: boolean;
+  /** Ends the guest early. */
+  signal?: AbortSignal;
   onStdout?: (chunk: Buffer) => void;
   onStderr?: (chunk: Buffer) => void;
   onConsole?: (chunk: Buffer) => void;
@@ -34,24 +36,27 @@ export interface VmOptions {
 }
 
 export interface VmResult {
-  /** The command's status; 124 after a timeout, 125 when the guest ended without reporting one. */
+  /** The command's status; 124 after a timeout, 125 when the guest ended without reporting one, 130 when aborted. */
   status: number;
   stdout: string;
   stderr: string;
   /** The last part of what the guest's kernel printed. */
   console: string;
-  /** Why there is no status of the command: a panic, a timeout, a guest that did not start. */
+  /** Why there is no status of the command: a panic, a timeout, an abort, a guest that did not start. */
   failure?: string;
 }
 
-/** Statuses that are ours, not the command's; the same as timeout(1) and docker(1) use. */
+/** Statuses that are ours, not the command's; the same as timeout(1), docker(1) and an interrupted shell use. */
 export const vmTimeoutStatus = 124;
 export const vmFailureStatus = 125;
+export const vmAbortStatus = 130;
 
 const defaultTimeoutSec = 900;
 const consoleLimit = 256 * 1024;
 const outputLimit = 256 * 1024 * 1024;
 const consoleTailLines = 40;
+type Outcome = 'ended' | 'finished' | 'timeout' | 'aborted';
+
 const hiddenPlaces = ['/dev', '/proc', '/run', '/sys'];
 
 /**
@@ -146,14 +151,17 @@ class Guest {
     });
     const finished = this.#finished(terminal);
     const timeout = startTimeout(timeoutSec);
+    const aborted = abortOf(this.#options.signal);
+    const restoreTerminal = terminal ? saveTerminal() : () => {};
     try {
-      const outcome = await Promise.race([ended, finished, timeout.promise]);
+      const outcome = await Promise.race([ended, finished, timeout.promise, aborted]);
       if (outcome === 'ended') await Promise.all(this.#ports.map((port) => port.done));
       return this.#result(outcome, timeoutSec);
     } finally {
       timeout.cancel();
       this.close();
       await ended.catch(() => {});
+      restoreTerminal();
     }
   }
 
@@ -167,7 +175,7 @@ class Guest {
     return 'finished';
   }
 
-  #result(outcome: 'ended' | 'finished' | 'timeout', timeoutSec: number): VmResult {
+  #result(outcome: Outcome, timeoutSec: number): VmResult {
     const output = {
       stdout: this.#stdout.text(),
       stderr: this.#stderr.text(),
@@ -179,6 +187,7 @@ class Guest {
       const failure = `the guest was ended after ${timeoutSec} s (a larger TIMEOUT gives it more time)`;
       return { status: vmTimeoutStatus, ...output, failure };
     }
+    if (outcome === 'aborted') return { status: vmAbortStatus, ...output, failure: 'interrupted' };
     return { status: vmFailureStatus, ...output, failure: explainEnd(output.console) };
   }
 }
@@ -224,6 +233,22 @@ function startTimeout(seconds: number): { promise: Promise<'timeout'>; cancel():
   const { promise, resolve } = Promise.withResolvers<'timeout'>();
   const timer = setTimeout(() => resolve('timeout'), seconds * 1000);
   return { promise, cancel: () => clearTimeout(timer) };
+}
+
+function abortOf(signal: AbortSignal | undefined): Promise<'aborted'> {
+  const { promise, resolve } = Promise.withResolvers<'aborted'>();
+  if (signal?.aborted) resolve('aborted');
+  signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
+  return promise;
+}
+
+/** QEMU changes the terminal's modes and is killed before it could change them back. */
+function saveTerminal(): () => void {
+  const { stdout } = spawnSync('stty', ['-g'], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
+  const modes = stdout.trim();
+  return () => {
+    if (modes) spawnSync('stty', [modes], { stdio: ['inherit', 'ignore', 'ignore'] });
+  };
 }
 
 function terminalShape(): { rows: number; columns: number; type: string } {

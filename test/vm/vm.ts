@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { kernelSeries } from './kernel-image.ts';
-import { consoleTail, runInVm, type VmOptions } from './run-in-vm.ts';
+import { consoleTail, runInVm, type VmOptions, vmFailureStatus } from './run-in-vm.ts';
 
 const usage = `Usage: vm.ts [options] [--] [COMMAND...]
 
@@ -66,6 +66,7 @@ async function main(): Promise<number> {
     icount: values.icount,
     append: values.append,
     terminal,
+    signal: interruptSignal(),
     env: Object.fromEntries(values.env.map(parseVariable)),
     onStdout: (chunk) => process.stdout.write(chunk),
     onStderr: (chunk) => process.stderr.write(chunk),
@@ -75,10 +76,17 @@ async function main(): Promise<number> {
   };
   const { status, failure, console: guestConsole } = await runInVm(options);
   if (failure !== undefined) {
-    if (!values.console && guestConsole.trim()) process.stderr.write(`${consoleTail(guestConsole)}\n`);
+    if (status === vmFailureStatus && !values.console) process.stderr.write(`${consoleTail(guestConsole)}\n`);
     process.stderr.write(`vm: ${failure}\n`);
   }
   return status;
+}
+
+/** Lets an interrupted run clean up behind itself. */
+function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
 }
 
 /** A variable of the environment, where make passes every setting, often empty. */

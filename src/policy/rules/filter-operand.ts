@@ -2,6 +2,7 @@ import { buildArgFilter } from '../build-policy.ts';
 import type { Report } from '../finding.ts';
 import { operandOf } from '../operand.ts';
 import type { FilterView, HookView } from '../policy-view.ts';
+import { childOf } from '../source.ts';
 import type { Rule } from './rule.ts';
 
 /** The operator and values of a filter suit the type of its argument. Types by `auto` are checked when they are resolved. */
@@ -16,7 +17,7 @@ export const filterOperand: Rule = (policy, report) => {
 function checkOperand(hook: HookView, view: FilterView, report: Report): void {
   const type = filteredType(hook, view);
   const filter = buildArgFilter(view);
-  if (type === undefined || type === 'auto' || filter === undefined) return;
+  if (type === undefined || type === 'auto' || filter === undefined || hasBadValues(view)) return;
   // The operator is what does not suit the type; the values point to themselves.
   const { diagnostics } = operandOf(type, { ...filter, position: view.operatorPosition });
   for (const { severity, position, code, message, hint } of diagnostics) {
@@ -28,4 +29,11 @@ function checkOperand(hook: HookView, view: FilterView, report: Report): void {
 function filteredType(hook: HookView, view: FilterView) {
   if (view.argument === undefined) return undefined;
   return view.argument === -1 ? hook.returnArg?.type : hook.args[view.argument]?.type;
+}
+
+/** The schema reported values that are no list of strings; that there are none at all is for the operator to say. */
+function hasBadValues(view: FilterView): boolean {
+  const values = childOf(view.node, 'values');
+  if (values === undefined) return false;
+  return values.kind !== 'list' || (values.items.length > 0 && view.values.length === 0);
 }

@@ -20,8 +20,8 @@ function checkTarget(hook: HookView, report: Report): void {
       checkLsmHook(hook, report);
       break;
     case 'tracepoints':
-      checkIdentifier('subsystem', textOf(hook.node, 'subsystem'), report);
-      checkIdentifier('event', hook.name, report);
+      checkIdentifier('a subsystem', textOf(hook.node, 'subsystem'), report);
+      checkIdentifier('an event', hook.name, report);
       break;
     default:
       hook.section satisfies never;
@@ -59,12 +59,12 @@ function checkLsmHook(hook: HookView, report: Report): void {
     report.error(hook.name!.position, 'bad-target', message, `Write "hook: ${short}".`);
     return;
   }
-  checkIdentifier('hook', hook.name, report);
+  checkIdentifier('a hook', hook.name, report);
 }
 
 function checkIdentifier(what: string, name: SourceText | undefined, report: Report): void {
   if (name === undefined || name.text === '' || /^[A-Za-z_][A-Za-z0-9_]*$/.test(name.text)) return;
   const [subsystem, event] = name.text.split('/');
   const hint = event ? `Write "subsystem: ${subsystem}" and "event: ${event}".` : 'Use letters, digits and "_" only.';
-  report.error(name.position, 'bad-target', `${JSON.stringify(name.text)} is not the name of a ${what}`, hint);
+  report.error(name.position, 'bad-target', `${JSON.stringify(name.text)} is not ${what} name`, hint);
 }

@@ -2,7 +2,7 @@ import { binaryMatch } from '../binary-match.ts';
 import type { Report } from '../finding.ts';
 import type { SourceText } from '../model.ts';
 import { warnNeverPath } from '../operand-strings.ts';
-import { itemsOf, keyPositionOf, mapsOf, type SourceMap, textOf, textsOf } from '../source.ts';
+import { isEmptyList, keyPositionOf, mapsOf, type SourceMap, textOf, textsOf } from '../source.ts';
 import type { Rule } from './rule.ts';
 
 /** Bytes of a program's path that the process state keeps. */
@@ -21,7 +21,7 @@ export const matchBinaries: Rule = (policy, report) => {
 };
 
 function checkFilter(filter: SourceMap, report: Report): void {
-  if (itemsOf(filter, 'values').length === 0) {
+  if (isEmptyList(filter, 'values')) {
     const position = keyPositionOf(filter, 'values');
     report.error(position, 'missing-values', 'A filter of "matchBinaries" needs at least one path', 'Add "values".');
   }

@@ -1,7 +1,7 @@
 import { capabilityNames, capabilityNumber } from '../capabilities.ts';
 import type { Report } from '../finding.ts';
 import type { SourceText } from '../model.ts';
-import { itemsOf, keyPositionOf, mapsOf, textsOf } from '../source.ts';
+import { isEmptyList, keyPositionOf, mapsOf, textsOf } from '../source.ts';
 import { suggest } from '../suggest.ts';
 import type { Rule } from './rule.ts';
 
@@ -9,7 +9,7 @@ import type { Rule } from './rule.ts';
 export const matchCapabilities: Rule = (policy, report) => {
   for (const hook of policy.hooks) {
     for (const filter of hook.selectors.flatMap((selector) => mapsOf(selector.node, 'matchCapabilities'))) {
-      if (itemsOf(filter, 'values').length === 0) {
+      if (isEmptyList(filter, 'values')) {
         const position = keyPositionOf(filter, 'values');
         const message = 'A filter of "matchCapabilities" needs at least one capability';
         report.error(position, 'missing-values', message, 'Add "values", for example [CAP_SYS_ADMIN].');

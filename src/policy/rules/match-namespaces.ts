@@ -2,7 +2,7 @@ import type { Report } from '../finding.ts';
 import { parseInteger } from '../integer-text.ts';
 import type { SourceText } from '../model.ts';
 import { hostNamespace } from '../namespace-names.ts';
-import { itemsOf, keyPositionOf, mapsOf, textsOf } from '../source.ts';
+import { isEmptyList, keyPositionOf, mapsOf, textsOf } from '../source.ts';
 import { suggest } from '../suggest.ts';
 import type { Rule } from './rule.ts';
 
@@ -10,7 +10,7 @@ import type { Rule } from './rule.ts';
 export const matchNamespaces: Rule = (policy, report) => {
   for (const hook of policy.hooks) {
     for (const filter of hook.selectors.flatMap((selector) => mapsOf(selector.node, 'matchNamespaces'))) {
-      if (itemsOf(filter, 'values').length === 0) {
+      if (isEmptyList(filter, 'values')) {
         const position = keyPositionOf(filter, 'values');
         const message = 'A filter of "matchNamespaces" needs at least one value';
         report.error(position, 'missing-values', message, 'Add "values", for example [host_ns].');

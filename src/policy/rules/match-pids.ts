@@ -1,11 +1,11 @@
-import { integersOf, itemsOf, keyPositionOf, mapsOf } from '../source.ts';
+import { integersOf, isEmptyList, keyPositionOf, mapsOf } from '../source.ts';
 import type { Rule } from './rule.ts';
 
 /** A pid filter has pids to compare; 0 is the idle task, which runs no hook on behalf of a process. */
 export const matchPids: Rule = (policy, report) => {
   for (const hook of policy.hooks) {
     for (const filter of hook.selectors.flatMap((selector) => mapsOf(selector.node, 'matchPIDs'))) {
-      if (itemsOf(filter, 'values').length === 0) {
+      if (isEmptyList(filter, 'values')) {
         const position = keyPositionOf(filter, 'values');
         report.error(position, 'missing-values', 'A filter of "matchPIDs" needs at least one pid', 'Add "values".');
       }

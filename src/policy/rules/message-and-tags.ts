@@ -26,7 +26,7 @@ export const messageAndTags: Rule = (policy, report) => {
   function warn(what: string, text: SourceText, bounds: { min: number; max: number }): void {
     const { length } = text.text;
     if (length >= bounds.min && length <= bounds.max) return;
-    const message = `The ${what} has ${length} characters, the language allows ${bounds.min} to ${bounds.max}: it is kept whole`;
+    const message = `The ${what} is of length ${length}, the language allows ${bounds.min} to ${bounds.max}: it is kept whole`;
     report.warning(text.position, `${what}-length`, message);
   }
 };

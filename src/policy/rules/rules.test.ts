@@ -26,8 +26,8 @@ test('policyNamespace refuses what only Kubernetes could tell', () => {
   ]);
   check(text.replace('TracingPolicy', 'TracingPolicyNamespaced'), [
     '2:7 error not-compiled-yet: Limiting a policy to the pods of a namespace is not compiled yet',
-    '6:38 error host-selector: A TracingPolicyNamespaced cannot select the host',
-    '6:38 error not-compiled-yet: "hostSelector" selects the host without its pods, which is not compiled yet',
+    '6:39 error host-selector: A TracingPolicyNamespaced cannot select the host',
+    '6:39 error not-compiled-yet: "hostSelector" selects the host without its pods, which is not compiled yet',
   ]);
 });
 
@@ -81,8 +81,8 @@ test('fields that are not compiled are refused unless they say nothing', () => {
     'kprobes',
     'call: sys_read\nargs:\n- {index: 1, type: string, resolve: a.b, maxData: true, returnCopy: false}',
     [
-      '3:29 error not-compiled-yet: "resolve" is not compiled yet',
-      '3:43 error not-compiled-yet: "maxData" is not compiled yet',
+      '3:28 error not-compiled-yet: "resolve" is not compiled yet',
+      '3:42 error not-compiled-yet: "maxData" is not compiled yet',
     ],
   );
   checkSelector('matchParentBinaries: [{operator: In, values: [/bin/sh]}]\nmacros: [m]', [
@@ -125,7 +125,7 @@ describe('hookTarget', () => {
       '1:7 error bad-target: LSM hooks are named without "security_": "security_file_open" is the function that calls it',
     ]);
     checkHook('tracepoints', 'subsystem: sched\nevent: sched/sched_switch', [
-      '2:8 error bad-target: "sched/sched_switch" is not the name of a event',
+      '2:8 error bad-target: "sched/sched_switch" is not an event name',
     ]);
     checkHook('tracepoints', 'event: sched_switch', [
       '1:1 error missing-field: An item of "tracepoints" lacks the field "subsystem"',
@@ -147,16 +147,16 @@ test('syscallFlag', () => {
 
 test('messageAndTags keeps what is long, with a warning', () => {
   const hook = checkHook('lsmhooks', `hook: file_open\nmessage: ${'m'.repeat(300)}\ntags: [${'t'.repeat(130)}]`, [
-    '2:10 warning message-length: The message has 300 characters, the language allows 2 to 256: it is kept whole',
-    '3:8 warning tag-length: The tag has 130 characters, the language allows 2 to 128: it is kept whole',
+    '2:10 warning message-length: The message is of length 300, the language allows 2 to 256: it is kept whole',
+    '3:8 warning tag-length: The tag is of length 130, the language allows 2 to 128: it is kept whole',
   ]);
   expect(hook!.message).toHaveLength(300);
   checkHook('lsmhooks', 'hook: file_open\nmessage: x', [
-    '2:10 warning message-length: The message has 1 characters, the language allows 2 to 256: it is kept whole',
+    '2:10 warning message-length: The message is of length 1, the language allows 2 to 256: it is kept whole',
   ]);
   const tags = Array.from({ length: 20 }, (_, index) => `tag${index}`);
   checkHook('lsmhooks', `hook: file_open\ntags: [${tags.join(', ')}]`, [
-    '2:104 warning tag-count: The language allows 16 tags: all 20 are kept',
+    '2:110 warning tag-count: The language allows 16 tags: all 20 are kept',
   ]);
 });
 
@@ -185,7 +185,7 @@ test('argumentType', () => {
   ]);
   checkHook('kprobes', 'call: sys_read\nargs: [{index: 0, type: char_iovec}, {index: 1, type: strng}]', [
     '2:25 error not-compiled-yet: The type "char_iovec" is not compiled yet',
-    '2:54 error unknown-value: Unknown type "strng"',
+    '2:55 error unknown-value: Unknown type "strng"',
   ]);
 });
 
@@ -241,7 +241,7 @@ test('filterOperand points at operators and values', () => {
   );
   checkSelector('matchArgs:\n- {index: 2, operator: Prefix, values: [etc/]}\n- {index: 2, operator: Equal}', [
     '2:41 warning relative-path: "etc/" never matches: paths are absolute and start with "/"',
-    '3:3 error missing-values: The operator Equal needs at least one value',
+    '3:24 error missing-values: The operator Equal needs at least one value',
   ]);
   // What `auto` stands for is known when the hook is resolved.
   checkSelector('matchArgs: [{index: 4, operator: Equal, values: [words]}]', []);
@@ -289,6 +289,17 @@ test('matchBinaries', () => {
   ]);
   checkSelector('matchBinaries: [{operator: In, values: [/bin/sh], followChildren: true}]', [
     '1:51 error not-compiled-yet: "followChildren" is not compiled yet',
+  ]);
+});
+
+test('values that are missing or no list are reported once', () => {
+  checkSelector('matchBinaries: [{operator: In, values: /bin/sh}, {operator: In}]', [
+    '1:40 error wrong-type: "values" must be a list, not the string "/bin/sh"',
+    '1:50 error missing-field: An item of "matchBinaries" lacks the field "values"',
+  ]);
+  checkSelector('matchArgs: [{index: 1, operator: Equal, values: text}, {index: 1, operator: Equal, values: [~]}]', [
+    '1:49 error wrong-type: "values" must be a list, not the string "text"',
+    '1:93 error wrong-type: An item of "values" must be a string, not empty',
   ]);
 });
 
@@ -361,6 +372,6 @@ test('actionPlace', () => {
   ]);
   checkHook('fentries', 'call: tcp_connect\nsyscall: false\nselectors: [{matchActions: [{action: Sigkill}]}]', []);
   checkSelector('matchActions: [{action: Post}, {action: NoPost}]', [
-    '1:40 warning contradicting-actions: Post and NoPost stand side by side: NoPost wins, there is no event',
+    '1:41 warning contradicting-actions: Post and NoPost stand side by side: NoPost wins, there is no event',
   ]);
 });

@@ -1,0 +1,143 @@
+import type { Logger } from 'pino';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import { BtfFile } from '../ebpf/btf-reader.ts';
+import { readElfSection } from '../ebpf/elf-reader.ts';
+import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
+import type { EventSink } from '../events/event-sink.ts';
+import { counters as counterIndexes, namespaceOrder } from '../events/wire.ts';
+import { RingBuffer } from '../kernel/ring-buffer.ts';
+import { bootTimeOffsetNs } from '../kernel/system.ts';
+import type { Policy } from '../policy/model.ts';
+import { BaseSensors } from './base-sensors.ts';
+import { enterExistingProcesses } from './existing-processes.ts';
+import { HookTable } from './hook-table.ts';
+import { type ApplyResult, PolicyManager } from './policy-manager.ts';
+import { SharedMaps } from './shared-maps.ts';
+
+export interface AgentOptions {
+  readonly facts: KernelFacts;
+  /** The compiled `runtime.o` and `process.o`. */
+  readonly objects: { readonly runtime: Uint8Array; readonly process: Uint8Array };
+  readonly sinks: readonly EventSink[];
+  readonly nodeName: string;
+  readonly log: Logger;
+  /** Text of a line of a policy file. */
+  readonly sourceText: (file: string, line: number) => string;
+  readonly withCredentials?: boolean;
+  readonly withNamespaces?: boolean;
+  /** Bytes of the event ring, a power of two. */
+  readonly ringSize?: number;
+}
+
+export type KernelCounters = Readonly<Record<keyof typeof counterIndexes, number>>;
+
+export interface AgentCounters {
+  /** Since the start, as the kernel programs counted. */
+  readonly kernel: KernelCounters;
+  readonly pipeline: PipelineCounters;
+}
+
+/** Counters that mean an event, or part of one, did not get through. */
+const lossCounters = [
+  'RING_FULL_EXEC',
+  'RING_FULL_FORK',
+  'RING_FULL_EXIT',
+  'RING_FULL_HOOK',
+  'RING_FULL_RETURN',
+  'RING_FULL_DATA',
+  'FRAME_EXHAUSTED',
+  'RECORD_OVERFLOW',
+  'PROCESS_MAP_FULL',
+  'SIGNAL_FAILED',
+  'PENDING_FULL',
+] as const satisfies readonly (keyof typeof counterIndexes)[];
+const lossCheckIntervalMs = 1000;
+
+/** The engine on one node: sensors, policies and the way of events from the ring to the sinks. */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #maps: SharedMaps;
+  readonly #sensors: BaseSensors;
+  readonly #table: HookTable;
+  readonly #pipeline: EventPipeline;
+  readonly #ring: RingBuffer;
+  readonly #policies: PolicyManager;
+  readonly #lossTimer: NodeJS.Timeout;
+  #reportedLosses = new Map<string, number>();
+  #closed = false;
+
+  /** Loads and attaches the process sensors and starts to deliver events. Throws a KernelError. */
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { facts, objects, sinks, nodeName } = options;
+    this.#pipeline = new EventPipeline({
+      nodeName,
+      bootToWallNs: bootTimeOffsetNs(),
+      sinks,
+      hostNamespaces: namespaceOrder.map((name) => facts.hostNamespaces[name] ?? 0),
+      withCredentials: options.withCredentials ?? false,
+      withNamespaces: options.withNamespaces ?? false,
+    });
+    this.#maps = new SharedMaps(options.ringSize === undefined ? {} : { ringSize: options.ringSize });
+    this.#sensors = new BaseSensors(objects.process, this.#maps);
+    /* After the sensors: what starts in between is seen by one of the two. */
+    const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
+    if (existing.left > 0) options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
+    options.log.debug({ processes: existing.entered }, 'entered existing processes');
+    this.#table = new HookTable(this.#maps, objects.runtime);
+    this.#policies = new PolicyManager({
+      facts,
+      table: this.#table,
+      runtime: BtfFile.parse(readElfSection(objects.runtime, '.BTF')!),
+      plans: this.#pipeline,
+      sourceText: options.sourceText,
+    });
+    this.#ring = new RingBuffer(this.#maps.events, this.#maps.events.maxEntries);
+    this.#ring.start({
+      visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
+      afterBatch: () => this.#pipeline.flush(),
+    });
+    this.#lossTimer = setInterval(() => this.#reportLosses(), lossCheckIntervalMs);
+  }
+
+  /** Makes these policies the active ones in one switch; returns when every hook is live. */
+  setPolicies(policies: readonly Policy[]): ApplyResult {
+    return this.#policies.apply(policies);
+  }
+
+  counters(): AgentCounters {
+    const kernel = Object.fromEntries(
+      Object.entries(counterIndexes).map(([name, index]) => [name, this.#maps.counter(index)]),
+    );
+    return { kernel: kernel as KernelCounters, pipeline: this.#pipeline.counters() };
+  }
+
+  /** Detaches everything, delivers what is in the ring, closes the sinks. Safe to call twice. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#lossTimer);
+    this.#table.close();
+    this.#sensors.close();
+    this.#ring.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+    this.#ring.close();
+    this.#pipeline.close();
+    this.#reportLosses();
+    this.#maps.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #reportLosses(): void {
+    const grown: Record<string, number> = {};
+    for (const name of lossCounters) {
+      const count = this.#maps.counter(counterIndexes[name]);
+      const known = this.#reportedLosses.get(name) ?? 0;
+      if (count > known) grown[name] = count - known;
+      this.#reportedLosses.set(name, count);
+    }
+    if (Object.keys(grown).length > 0) this.#options.log.warn({ lost: grown }, 'the kernel side dropped events');
+  }
+}

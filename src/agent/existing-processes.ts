@@ -1,0 +1,100 @@
+import { constants } from 'node:os';
+import type { Credentials } from '../events/process.ts';
+import type { ExistingProcess, ProcessCache } from '../events/process-cache.ts';
+import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
+import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
+import { KernelError } from '../kernel/kernel-error.ts';
+import { type ProcProcess, readProcesses } from '../kernel/procfs.ts';
+import type { SharedMaps } from './shared-maps.ts';
+
+/**
+ * Enters the processes that were running before the sensors: into the kernel's map, so that policies match them, and
+ * into the cache, so that events name them. What the sensors have seen meanwhile is newer and stays. Returns how many
+ * were entered, and how many did not fit into the kernel's map.
+ */
+export function enterExistingProcesses(maps: SharedMaps, cache: ProcessCache): { entered: number; left: number } {
+  const processes = readProcesses();
+  const startTimes = new Map(processes.map((process) => [process.pid, process.startTimeNs]));
+  let left = 0;
+  for (const process of processes) {
+    const parentKtimeNs = startTimes.get(process.parentPid) ?? 0n;
+    if (!enterState(maps, process, parentKtimeNs)) left++;
+    cache.addProcess(existingProcess(process, parentKtimeNs));
+  }
+  return { entered: processes.length - left, left };
+}
+
+function enterState(maps: SharedMaps, process: ProcProcess, parentKtimeNs: bigint): boolean {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(process.pid);
+  try {
+    maps.processes.update(key, encodeState(process, parentKtimeNs), BPF_NOEXIST);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (error.errno === constants.errno.EEXIST) return true;
+    if (error.errno === constants.errno.E2BIG || error.errno === constants.errno.ENOMEM) return false;
+    throw error;
+  }
+  return true;
+}
+
+function encodeState(process: ProcProcess, parentKtimeNs: bigint): Buffer {
+  const state = Buffer.alloc(processState.size);
+  const binary = binaryOf(process);
+  state.writeBigUInt64LE(process.startTimeNs, processState.at.ktime);
+  state.writeBigUInt64LE(parentKtimeNs, processState.at.parent_ktime);
+  state.writeUInt32LE(process.parentPid, processState.at.parent_tgid);
+  state.writeUInt32LE(process.pid, processState.at.tgid);
+  state.writeUInt32LE(processFlags.PROCFS | processFlags.EXECVE | flagsOf(process), processState.at.flags);
+  state.writeUInt32LE(binary.length, processState.at.binary_length);
+  binary.copy(state, processState.at.binary, 0, limits.BINARY_SIZE - 1);
+  const tail = binary.subarray(Math.max(0, binary.length - limits.BINARY_TAIL));
+  tail.copy(state, processState.at.binary_tail + limits.BINARY_TAIL - tail.length);
+  return state;
+}
+
+/** Kernel threads have no executable: events and policies know them by their name in brackets, as ps shows them. */
+function binaryOf(process: ProcProcess): Buffer {
+  return Buffer.from(process.kernelThread ? `[${process.command}]` : process.binary);
+}
+
+function flagsOf(process: ProcProcess): number {
+  return (
+    (process.binaryDeleted ? processFlags.BINARY_DELETED : 0) | (process.inInitTree ? processFlags.IN_INIT_TREE : 0)
+  );
+}
+
+function existingProcess(process: ProcProcess, parentKtimeNs: bigint): ExistingProcess {
+  return {
+    tgid: process.pid,
+    ktimeNs: process.startTimeNs,
+    parentTgid: process.parentPid,
+    parentKtimeNs,
+    binary: binaryOf(process),
+    args: process.arguments,
+    cwd: process.cwd === '' ? undefined : Buffer.from(process.cwd),
+    uid: process.credentials.euid,
+    auid: process.auid,
+    nsPid: process.pidInNamespace,
+    flags: flagsOf(process),
+    cgroup: Buffer.from(process.cgroupPath.slice(process.cgroupPath.lastIndexOf('/') + 1)),
+    credentials: credentialsOf(process),
+    namespaces: namespaceOrder.map((name) => process.namespaces[name] ?? 0),
+  };
+}
+
+/** /proc does not tell the secure bits nor the depth and owner of the user namespace. */
+function credentialsOf(process: ProcProcess): Credentials {
+  const halves = (bits: bigint) => ({ low: Number(bits & 0xffff_ffffn), high: Number(bits >> 32n) });
+  return {
+    ...process.credentials,
+    permitted: halves(process.capabilities.permitted),
+    effective: halves(process.capabilities.effective),
+    inheritable: halves(process.capabilities.inheritable),
+    securebits: 0,
+    userNamespaceLevel: 0,
+    userNamespaceOwner: 0,
+    userNamespaceGroup: 0,
+    userNamespaceInum: process.namespaces['user'] ?? 0,
+  };
+}

@@ -1,0 +1,146 @@
+import type { CompiledHook } from '../compiler/compile.ts';
+import { returnSectionOf, sectionOf } from '../compiler/compile.ts';
+import { generationSlots } from '../compiler/dispatcher.ts';
+import type { HookPlan } from '../compiler/hook-plan.ts';
+import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
+import { AttachedHook } from './attached-hook.ts';
+import { HookProgram } from './hook-program.ts';
+import type { SharedMaps } from './shared-maps.ts';
+
+/** One attach point of the active generation. */
+export interface LiveHook {
+  readonly plan: HookPlan;
+  readonly entry: HookProgram;
+  readonly returns: HookProgram | undefined;
+}
+
+/** Programs of the next generation: loaded, not running yet. Unchanged hooks are taken over from the active one. */
+export type NextGeneration = ReadonlyMap<string, LiveHook>;
+
+/**
+ * The hooks of the active generation, and the switch to the next: programs of all hooks are loaded and put into the
+ * free slot of their dispatchers, then one store of the generation's number makes them run, everywhere at once.
+ */
+export class HookTable {
+  readonly #maps: SharedMaps;
+  readonly #runtime: Uint8Array;
+  readonly #generation: BpfMap;
+  readonly #active: Uint32Array;
+  /** By place: the key of a plan, and another for its return. Two plans may share a section of the kernel. */
+  readonly #attached = new Map<string, AttachedHook>();
+  #live: ReadonlyMap<string, LiveHook> = new Map();
+
+  constructor(maps: SharedMaps, runtime: Uint8Array) {
+    this.#maps = maps;
+    this.#runtime = runtime;
+    this.#generation = BpfMap.create({
+      type: 'array',
+      name: 'generation',
+      keySize: 4,
+      valueSize: 4,
+      maxEntries: 1,
+      flags: BPF_F_MMAPABLE,
+    });
+    this.#active = new Uint32Array(this.#generation.mmap(), 0, 1);
+  }
+
+  get live(): ReadonlyMap<string, LiveHook> {
+    return this.#live;
+  }
+
+  /** Links and loads the programs of a compiled hook. Throws a KernelError; nothing is changed then. */
+  load(compiled: CompiledHook): LiveHook {
+    const entry = new HookProgram(compiled.entry, this.#runtime, this.#maps);
+    try {
+      const returns = compiled.returns && new HookProgram(compiled.returns, this.#runtime, this.#maps);
+      return { plan: compiled.plan, entry, returns };
+    } catch (error) {
+      entry.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Loads the dispatcher of a hook if it is new, and attaches it, so that a switch cannot fail any more. Until the
+   * switch it lets every call pass. Throws a KernelError.
+   */
+  attach(plan: HookPlan, withReturn: boolean): void {
+    /* The return first: a call that enters in between must find it. */
+    const returnSection = withReturn ? returnSectionOf(plan.attach) : undefined;
+    if (returnSection !== undefined) this.#attachPlace(returnPlace(plan.key), returnSection);
+    this.#attachPlace(plan.key, sectionOf(plan.attach));
+  }
+
+  #attachPlace(place: string, section: string): void {
+    if (this.#attached.has(place)) return;
+    const hook = new AttachedHook(section, this.#generation);
+    try {
+      hook.attach();
+    } catch (error) {
+      hook.close();
+      throw error;
+    }
+    this.#attached.set(place, hook);
+  }
+
+  /** Makes `next` the active generation, detaches what it does not use and frees the programs it replaced. */
+  switchTo(next: NextGeneration): void {
+    const slot = (Atomics.load(this.#active, 0) + 1) % generationSlots;
+    const programs = programsByPlace(next);
+    for (const [place, hook] of this.#attached) {
+      const program = programs.get(place);
+      if (program !== undefined) hook.setProgram(slot, program.fd);
+    }
+    this.#removeStale(programs, slot);
+    Atomics.store(this.#active, 0, slot);
+    this.#settle(programs);
+    const previous = this.#live;
+    this.#live = next;
+    for (const [key, hook] of previous) if (next.get(key) !== hook) closeHook(hook, next.get(key));
+  }
+
+  /** A hook that stays attached for a moment without a program must not run one of an older generation. */
+  #removeStale(programs: ReadonlyMap<string, HookProgram>, slot: number): void {
+    for (const [place, hook] of this.#attached) if (!programs.has(place)) hook.clearProgram(slot);
+  }
+
+  /** A run that read the old number just before the switch finds the new program there too, never an empty slot. */
+  #settle(programs: ReadonlyMap<string, HookProgram>): void {
+    for (const [place, hook] of this.#attached) {
+      const program = programs.get(place);
+      if (program !== undefined) {
+        hook.setEveryProgram(program.fd);
+      } else {
+        hook.close();
+        this.#attached.delete(place);
+      }
+    }
+  }
+
+  /** Detaches everything. */
+  close(): void {
+    for (const hook of this.#attached.values()) hook.close();
+    this.#attached.clear();
+    for (const hook of this.#live.values()) closeHook(hook, undefined);
+    this.#live = new Map();
+    this.#generation.close();
+  }
+}
+
+function programsByPlace(hooks: NextGeneration): Map<string, HookProgram> {
+  const programs = new Map<string, HookProgram>();
+  for (const [key, { entry, returns }] of hooks) {
+    programs.set(key, entry);
+    if (returns !== undefined) programs.set(returnPlace(key), returns);
+  }
+  return programs;
+}
+
+function returnPlace(key: string): string {
+  return `${key} return`;
+}
+
+function closeHook(hook: LiveHook, successor: LiveHook | undefined): void {
+  if (hook.entry !== successor?.entry) hook.entry.close();
+  if (hook.returns !== undefined && hook.returns !== successor?.returns) hook.returns.close();
+}

@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readProcesses } from './procfs.ts';
+import { parseStat, parseStatus } from './procfs-parse.ts';
+import { bootTimeNs } from './system.ts';
+
+test('readProcesses describes this process', () => {
+  const self = readProcesses().find(({ pid }) => pid === process.pid);
+  expect(self).toMatchObject({
+    pid: process.pid,
+    parentPid: process.ppid,
+    uid: process.getuid?.(),
+    cwd: process.cwd(),
+    kernelThread: false,
+    binaryDeleted: false,
+  });
+  expect(self?.binary).toMatch(/node$/);
+  expect(self?.arguments.toString()).toContain('node');
+  expect(self?.startTimeNs).toBeGreaterThan(0n);
+  expect(self?.startTimeNs).toBeLessThan(bootTimeNs());
+  expect(self?.namespaces['mnt']).toBeGreaterThan(0);
+});
+
+test('readProcesses shows a deleted binary, odd arguments and an odd name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'jatai-procfs-'));
+  const binary = join(folder, 'a) R 1 (b');
+  copyFileSync('/bin/sleep', binary);
+  const child = spawn(binary, ['100'], { stdio: 'ignore', cwd: folder });
+  await once(child, 'spawn');
+  rmSync(folder, { recursive: true });
+  try {
+    expect(readProcesses().find(({ pid }) => pid === child.pid)).toMatchObject({
+      parentPid: process.pid,
+      command: 'a) R 1 (b',
+      binary,
+      binaryDeleted: true,
+      arguments: Buffer.from([binary, '100', ''].join('\0')),
+    });
+  } finally {
+    child.kill();
+  }
+});
+
+test('readProcesses includes kernel threads and the first process', () => {
+  const processes = readProcesses();
+  const first = processes.find(({ pid }) => pid === 1);
+  expect(first).toMatchObject({ parentPid: 0, kernelThread: false, pidInNamespace: expect.any(Number) });
+  for (const thread of processes.filter(({ kernelThread }) => kernelThread)) {
+    expect(thread).toMatchObject({ binary: '', inInitTree: false });
+    expect(thread.arguments).toHaveLength(0);
+  }
+});
+
+test('parseStat survives parentheses and blanks in the command', () => {
+  const numbers = Array.from({ length: 48 }, (_, index) => index);
+  numbers[5] = 0x0020_0040;
+  numbers[18] = 250;
+  expect(parseStat(`12 (a) S 7 (b) S ${numbers.join(' ')}\n`)).toEqual({
+    command: 'a) S 7 (b',
+    parentPid: 0,
+    startTimeNs: 2_500_000_000n,
+    kernelThread: true,
+  });
+  expect(() => parseStat('12 (a) S 1')).toThrow('is not understood');
+});
+
+test('parseStatus reads credentials, capabilities and the innermost pid', () => {
+  const text = [
+    'Name:\tx',
+    'Uid:\t1000\t0\t0\t7',
+    'Gid:\t1\t2\t3\t4',
+    'NSpid:\t4711\t12\t1',
+    'CapInh:\t0000000000000000',
+    'CapPrm:\t000001ffffffffff',
+    'CapEff:\t00000000a80425fb',
+  ].join('\n');
+  expect(parseStatus(text)).toEqual({
+    credentials: { uid: 1000, euid: 0, suid: 0, fsuid: 7, gid: 1, egid: 2, sgid: 3, fsgid: 4 },
+    capabilities: { inheritable: 0n, permitted: 0x1ff_ffff_ffffn, effective: 0xa80425fbn },
+    pidInNamespace: 1,
+    pidNamespaceDepth: 3,
+  });
+  expect(() => parseStatus('Name:\tx')).toThrow('has no line "Uid"');
+});
