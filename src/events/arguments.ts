@@ -1,4 +1,5 @@
 import type { JsonWriter } from './json-writer.ts';
+import { type TextRange, textOf } from './process.ts';
 
 /**
  * Writes the arguments of a program as Tetragon does (`pkg/process/args.go`), as the inside of a JSON string: argv[1]
@@ -7,17 +8,17 @@ import type { JsonWriter } from './json-writer.ts';
  *
  * `argv` is argv as it lies in memory, argv[0] included, NUL after each element.
  */
-export function writeArguments(writer: JsonWriter, argv: Buffer): void {
+export function writeArguments(writer: JsonWriter, argv: TextRange): void {
+  const { bytes } = argv;
   const end = trimmedEnd(argv);
-  let start = argv.indexOf(0) + 1;
-  if (start === 0) return;
+  let start = elementEnd(bytes, argv.start, end) + 1;
   let empty = true;
-  while (start <= end) {
-    const stop = elementEnd(argv, start, end);
-    const quoted = hasSpace(argv, start, stop);
+  while (start < end) {
+    const stop = elementEnd(bytes, start, end);
+    const quoted = hasSpace(bytes, start, stop);
     if (quoted || !empty) writer.byte(SPACE);
     if (quoted) writer.raw(escapedQuote);
-    writer.escaped(argv, start, stop);
+    writer.escaped(bytes, start, stop);
     if (quoted) writer.raw(escapedQuote);
     if (stop > start) empty = false;
     start = stop + 1;
@@ -25,8 +26,10 @@ export function writeArguments(writer: JsonWriter, argv: Buffer): void {
 }
 
 /** The same text as a JavaScript string. */
-export function argumentsText(argv: Buffer): string {
-  const elements = argv.subarray(0, trimmedEnd(argv)).toString('utf8').split('\0').slice(1);
+export function argumentsText(argv: TextRange): string {
+  const elements = textOf({ ...argv, end: trimmedEnd(argv) })
+    .split('\0')
+    .slice(1);
   let text = '';
   for (const element of elements) {
     if (element.includes(' ')) text += ` "${element}"`;
@@ -36,27 +39,26 @@ export function argumentsText(argv: Buffer): string {
 }
 
 /** True when there is nothing to write. */
-export function hasNoArguments(argv: Buffer): boolean {
-  const first = argv.indexOf(0);
-  return first < 0 || trimmedEnd(argv) <= first;
+export function hasNoArguments(argv: TextRange): boolean {
+  const end = trimmedEnd(argv);
+  return elementEnd(argv.bytes, argv.start, end) >= end;
 }
 
 /** End of the last element that is not empty. */
-function trimmedEnd(argv: Buffer): number {
-  let end = argv.length;
-  while (end > 0 && argv[end - 1] === 0) end--;
+function trimmedEnd({ bytes, start, end }: TextRange): number {
+  while (end > start && bytes[end - 1] === 0) end--;
   return end;
 }
 
-function elementEnd(argv: Buffer, start: number, end: number): number {
+function elementEnd(bytes: Buffer, start: number, end: number): number {
   let stop = start;
-  while (stop < end && argv[stop] !== 0) stop++;
+  while (stop < end && bytes[stop] !== 0) stop++;
   return stop;
 }
 
-function hasSpace(argv: Buffer, start: number, end: number): boolean {
+function hasSpace(bytes: Buffer, start: number, end: number): boolean {
   for (let index = start; index < end; index++) {
-    if (argv[index] === SPACE) return true;
+    if (bytes[index] === SPACE) return true;
   }
   return false;
 }

@@ -60,14 +60,14 @@ export class EventEncoder {
 
   #writeProcess(process: Process, tid: number): void {
     process.encoded ??= this.#processes.encode(process);
-    const { bytes, tidStart, tidEnd } = process.encoded;
+    const { bytes, start, end, tidStart, tidEnd } = process.encoded;
     if (tid === process.tgid) {
-      this.writer.raw(bytes);
+      this.writer.rawRange(bytes, start, end);
       return;
     }
-    this.writer.rawRange(bytes, 0, tidStart);
+    this.writer.rawRange(bytes, start, tidStart);
     this.writer.uint(tid);
-    this.writer.rawRange(bytes, tidEnd, bytes.length);
+    this.writer.rawRange(bytes, tidEnd, end);
   }
 
   #writeExit(event: ExitEvent): void {
@@ -78,7 +78,7 @@ export class EventEncoder {
       writer.ascii(',"status":');
       writer.uint(event.status);
     }
-    writer.ascii(',"time":"');
+    writer.raw(exitTimeKey);
     this.#clock.write(writer, event.ktimeLow, event.ktimeHigh);
     writer.byte(QUOTE);
   }
@@ -190,6 +190,7 @@ function writeTexts(writer: JsonWriter, texts: readonly string[]): void {
 const QUOTE = 0x22;
 const execStart = Buffer.from('{"process_exec":{"process":');
 const exitStart = Buffer.from('{"process_exit":{"process":');
+const exitTimeKey = Buffer.from(',"time":"');
 const parentKey = Buffer.from(',"parent":');
 const argumentsKey = Buffer.from(',"args":[');
 const comma = Buffer.from(',');

@@ -1,5 +1,5 @@
 import type { DataRecord, ExecRecord, RecordHeader } from './decode.ts';
-import type { Process } from './process.ts';
+import { type Process, type TextRange, wholeRange } from './process.ts';
 import { limits, processFlags } from './wire.ts';
 
 /** A program whose arguments are complete, or as complete as they will get. */
@@ -33,7 +33,7 @@ export class ExecAssembler {
     this.#pending.set(process.tgid, {
       process,
       header: record.header,
-      chunks: [process.image.args],
+      chunks: [bytesOf(process.image.args)],
       expected: record.argsLength,
       received: record.argsInline,
     });
@@ -80,10 +80,14 @@ export class ExecAssembler {
 
   #finish(pending: PendingExec): AssembledExec {
     this.#pending.delete(pending.process.tgid);
-    pending.process.image.args = Buffer.concat(pending.chunks);
+    pending.process.image.args = wholeRange(Buffer.concat(pending.chunks));
     pending.process.encoded = undefined;
     return pending;
   }
+}
+
+function bytesOf({ bytes, start, end }: TextRange): Buffer {
+  return bytes.subarray(start, end);
 }
 
 function sameProcess(process: Process, header: RecordHeader): boolean {

@@ -25,23 +25,21 @@ export class JsonWriter {
 
   /** Bytes that are JSON already. */
   raw(bytes: Buffer): void {
-    this.rawRange(bytes, 0, bytes.length);
-  }
-
-  rawRange(bytes: Buffer, start: number, end: number): void {
-    const size = end - start;
+    const size = bytes.length;
     this.reserve(size);
-    if (size < inlineCopyBytes) {
-      const { buffer } = this;
-      let out = this.length;
-      for (let index = start; index < end; index++) buffer[out++] = bytes[index]!;
-    } else {
-      bytes.copy(this.buffer, this.length, start, end);
-    }
+    if (size < inlineCopyBytes) this.#copyInline(bytes, 0, size);
+    else this.buffer.set(bytes, this.length);
     this.length += size;
   }
 
-  /** ASCII text that needs no escapes: JSON punctuation, names of our own. */
+  rawRange(bytes: Buffer, start: number, end: number): void {
+    this.reserve(end - start);
+    if (end - start < inlineCopyBytes) this.#copyInline(bytes, start, end);
+    else bytes.copy(this.buffer, this.length, start, end);
+    this.length += end - start;
+  }
+
+  /** ASCII text that needs no escapes. Text that is always the same is faster as bytes, with `raw`. */
   ascii(text: string): void {
     this.reserve(text.length);
     const { buffer } = this;
@@ -149,6 +147,12 @@ export class JsonWriter {
     this.buffer = larger;
   }
 
+  #copyInline(bytes: Buffer, start: number, end: number): void {
+    const { buffer } = this;
+    let out = this.length;
+    for (let index = start; index < end; index++) buffer[out++] = bytes[index]!;
+  }
+
   /** Escapes from `index` to `limit`, or a little further to end a sequence or a run; returns where it stopped. */
   #escapeChunk(bytes: Buffer, index: number, limit: number, end: number): number {
     const { buffer } = this;
@@ -228,9 +232,10 @@ interface Division {
   remainder: number;
 }
 
+/** `value` is below 2^32, so a tenth of it fits 32 signed bits. */
 function writePadded(buffer: Buffer, out: number, value: number, digits: number): void {
   for (let position = out + digits - 1; position >= out; position--) {
-    const quotient = Math.floor(value / 10);
+    const quotient = (value / 10) | 0;
     buffer[position] = ZERO + (value - quotient * 10);
     value = quotient;
   }
@@ -274,7 +279,7 @@ const EQUALS = 0x3d;
 const ZERO = 0x30;
 
 /** Below this a loop is faster than the call into the runtime's copy. */
-const inlineCopyBytes = 48;
+const inlineCopyBytes = 16;
 /** `\u0000` is the longest that one byte becomes. */
 const maxBytesPerByte = 6;
 const escapeChunkBytes = 16 * 1024;

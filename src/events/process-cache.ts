@@ -1,13 +1,15 @@
+import { ByteArena } from './byte-arena.ts';
 import type { ExecRecord, ForkRecord, RecordHeader } from './decode.ts';
 import {
   type Credentials,
   imageOf,
   namespacesOf,
-  noBytes,
   type Process,
   type ProcessImage,
   readCredentials,
+  type TextRange,
   unknownImage,
+  wholeRange,
 } from './process.ts';
 import { approximateSeconds } from './wall-clock.ts';
 import { credentials, execRecord, namespaceOrder, processFlags } from './wire.ts';
@@ -59,6 +61,7 @@ export class ProcessCache {
   readonly #options: ProcessCacheOptions;
   /** The latest execution of each tgid; older ones hang on it by `older`. */
   readonly #byTgid = new Map<number, Process>();
+  readonly #arena = new ByteArena();
   #size = 0;
   /** Ended processes in the order of their end; `#endedStart` is the first that counts. */
   #ended: EndedProcess[] = [];
@@ -99,14 +102,18 @@ export class ProcessCache {
     const previous = this.#byTgid.get(header.tgid);
     const parentKey = this.#parentKey(record.parentTgid, record.parentKtimeLow, record.parentKtimeHigh);
     const process: Process = {
-      ...identityOf(header),
-      ...parentKey,
+      tgid: header.tgid,
+      ktimeLow: header.execKtimeLow,
+      ktimeHigh: header.execKtimeHigh,
+      parentTgid: parentKey.parentTgid,
+      parentKtimeLow: parentKey.parentKtimeLow,
+      parentKtimeHigh: parentKey.parentKtimeHigh,
       parent: sameParent(previous, parentKey) ? previous?.parent : undefined,
       flags: record.flags,
       uid: record.euid,
       auid: record.auid,
       nsPid: record.nsPid,
-      image: imageOf(record),
+      image: imageOf(record, this.#arena),
       credentials: this.#options.withCredentials
         ? readCredentials(record.buffer, record.offset + execRecord.at.credentials)
         : undefined,
@@ -128,8 +135,12 @@ export class ProcessCache {
     const parent = this.find(parentKey.parentTgid, parentKey.parentKtimeLow, parentKey.parentKtimeHigh);
     const inherited = (parent?.flags ?? 0) & inheritedFlags;
     const process: Process = {
-      ...identityOf(record.header),
-      ...parentKey,
+      tgid: record.header.tgid,
+      ktimeLow: record.header.execKtimeLow,
+      ktimeHigh: record.header.execKtimeHigh,
+      parentTgid: parentKey.parentTgid,
+      parentKtimeLow: parentKey.parentKtimeLow,
+      parentKtimeHigh: parentKey.parentKtimeHigh,
       parent,
       // What Tetragon reports for a process that was forked and has not executed anything.
       flags: processFlags.EXECVE | inherited,
@@ -155,11 +166,14 @@ export class ProcessCache {
     const known = this.find(existing.tgid, ktime.low, ktime.high);
     if (known?.uid !== undefined) return known;
     const parentKtime = halvesOf(existing.parentKtimeNs);
+    const parentKey = this.#parentKey(existing.parentTgid, parentKtime.low, parentKtime.high);
     const process: Process = {
       tgid: existing.tgid,
       ktimeLow: ktime.low,
       ktimeHigh: ktime.high,
-      ...this.#parentKey(existing.parentTgid, parentKtime.low, parentKtime.high),
+      parentTgid: parentKey.parentTgid,
+      parentKtimeLow: parentKey.parentKtimeLow,
+      parentKtimeHigh: parentKey.parentKtimeHigh,
       parent: undefined,
       flags: processFlags.PROCFS | cwdFlags(existing.cwd) | (existing.flags ?? 0),
       uid: existing.uid,
@@ -180,7 +194,9 @@ export class ProcessCache {
   /** A process of which only a record's header is known. Kept when it has an identity, so that it is found again. */
   addUnknown(header: RecordHeader): Process {
     const process: Process = {
-      ...identityOf(header),
+      tgid: header.tgid,
+      ktimeLow: header.execKtimeLow,
+      ktimeHigh: header.execKtimeHigh,
       parentTgid: 0,
       parentKtimeLow: 0,
       parentKtimeHigh: 0,
@@ -323,8 +339,6 @@ interface ParentKey {
   readonly parentKtimeHigh: number;
 }
 
-type Identity = Pick<Process, 'tgid' | 'ktimeLow' | 'ktimeHigh'>;
-
 /** Bits a forked process has because its parent has them. */
 const inheritedFlags = processFlags.IN_INIT_TREE | processFlags.BINARY_DELETED | processFlags.BINARY_MEMFD;
 
@@ -336,10 +350,6 @@ const maxSecondChances = 64;
 
 /** Used-up entries of the queue are cut off in steps of at least this many. */
 const compactEnded = 1024;
-
-function identityOf(header: RecordHeader): Identity {
-  return { tgid: header.tgid, ktimeLow: header.execKtimeLow, ktimeHigh: header.execKtimeHigh };
-}
 
 function sameParent(previous: Process | undefined, key: ParentKey): boolean {
   return (
@@ -367,15 +377,15 @@ function cwdFlags(cwd: Uint8Array | undefined): number {
 function existingImage(existing: ExistingProcess): ProcessImage {
   return {
     ...unknownImage,
-    binary: bytesOf(existing.binary),
-    cwd: bytesOf(existing.cwd),
-    cgroup: bytesOf(existing.cgroup),
-    args: bytesOf(existing.args),
+    binary: rangeOf(existing.binary),
+    cwd: rangeOf(existing.cwd),
+    cgroup: rangeOf(existing.cgroup),
+    args: rangeOf(existing.args),
   };
 }
 
-function bytesOf(bytes: Uint8Array | undefined): Buffer {
-  return bytes === undefined ? noBytes : Buffer.from(bytes);
+function rangeOf(bytes: Uint8Array | undefined): TextRange {
+  return bytes === undefined ? unknownImage.binary : wholeRange(Buffer.from(bytes));
 }
 
 function halvesOf(value: bigint): { low: number; high: number } {
@@ -395,7 +405,7 @@ function kernelProcess(): Process {
     uid: 0,
     auid: 0xffff_ffff,
     nsPid: 0,
-    image: { ...unknownImage, binary: Buffer.from('<kernel>') },
+    image: { ...unknownImage, binary: wholeRange(Buffer.from('<kernel>')) },
     credentials: readCredentials(Buffer.alloc(credentials.size), 0),
     namespaces: namespaceOrder.map(() => 0),
     encoded: undefined,

@@ -1,8 +1,9 @@
 import { hasNoArguments, writeArguments } from './arguments.ts';
+import { ByteArena } from './byte-arena.ts';
 import { writeCapabilities } from './credentials-json.ts';
 import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
 import { secureBitNames } from './names.ts';
-import type { Credentials, EncodedProcess, Process } from './process.ts';
+import { type Credentials, type EncodedProcess, isNameless, type Process, type TextRange } from './process.ts';
 import type { WallClock } from './wall-clock.ts';
 import { namespaceOrder, processFlags } from './wire.ts';
 
@@ -21,6 +22,7 @@ export interface ProcessEncoderOptions {
 export class ProcessEncoder {
   readonly #options: ProcessEncoderOptions;
   readonly #writer = new JsonWriter(4096);
+  readonly #arena = new ByteArena();
   /** `node_name:` followed by room for two 64-bit numbers and a colon. */
   readonly #execId: Buffer;
   readonly #execIdPrefix: number;
@@ -43,7 +45,7 @@ export class ProcessEncoder {
       writeCapabilities(writer, process.credentials);
     }
     if (this.#options.withNamespaces && process.namespaces !== undefined) this.#writeNamespaces(process.namespaces);
-    writer.ascii(',"tid":');
+    writer.raw(key.tid);
     const tidStart = writer.length;
     writer.uint(process.tgid);
     const tidEnd = writer.length;
@@ -51,72 +53,63 @@ export class ProcessEncoder {
       this.#writeCredentials(process.credentials);
       this.#writeBinaryProperties(process);
     }
-    if (process.uid !== undefined) {
-      const inInitTree = (process.flags & processFlags.IN_INIT_TREE) !== 0;
-      writer.ascii(inInitTree ? ',"in_init_tree":true}' : ',"in_init_tree":false}');
-    } else {
-      writer.ascii('}');
-    }
-    return { bytes: writer.take(), tidStart, tidEnd };
+    if (process.uid === undefined) writer.byte(CLOSING_BRACE);
+    else writer.raw((process.flags & processFlags.IN_INIT_TREE) === 0 ? notInInitTree : inInitTree);
+    const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
+    return { bytes, start, end, tidStart: start + tidStart, tidEnd: start + tidEnd };
   }
 
   #writeIdentity(process: Process): void {
     const writer = this.#writer;
-    writer.ascii('{"exec_id":"');
+    writer.raw(key.execId);
     this.#writeExecId(process.ktimeLow, process.ktimeHigh, process.tgid);
-    writer.ascii('","pid":');
+    writer.raw(key.pid);
     writer.uint(process.tgid);
-    if (process.uid !== undefined) {
-      writer.ascii(',"uid":');
-      writer.uint(process.uid);
-    }
+    if (process.uid === undefined) return;
+    writer.raw(key.uid);
+    writer.uint(process.uid);
   }
 
   #writeImage(process: Process): void {
     const writer = this.#writer;
     const { image, flags } = process;
-    const noCwd = (flags & (processFlags.NO_CWD | processFlags.ERROR_CWD)) !== 0;
-    if (image.cwd.length > 0 && !noCwd) this.#writeText(',"cwd":', image.cwd);
-    const binary = image.binary.length > 0 ? image.binary : absoluteFilename(process);
-    if (binary.length > 0) {
-      writer.ascii(',"binary":"');
-      writer.escaped(binary, 0, binary.length);
-      writer.ascii((flags & processFlags.BINARY_DELETED) !== 0 ? ' (deleted)"' : '"');
+    const { cwd } = image;
+    if (cwd.end > cwd.start && (flags & (processFlags.NO_CWD | processFlags.ERROR_CWD)) === 0) {
+      writer.raw(key.cwd);
+      writer.string(cwd.bytes, cwd.start, cwd.end);
+    }
+    const binary = image.binary.end > image.binary.start ? image.binary : absoluteFilename(process);
+    if (binary.end > binary.start) {
+      writer.raw(key.binary);
+      writer.escaped(binary.bytes, binary.start, binary.end);
+      if ((flags & processFlags.BINARY_DELETED) !== 0) writer.ascii(' (deleted)');
+      writer.byte(QUOTE);
     }
     if (!hasNoArguments(image.args)) {
-      writer.ascii(',"arguments":"');
+      writer.raw(key.arguments);
       writeArguments(writer, image.args);
-      writer.ascii('"');
+      writer.byte(QUOTE);
     }
   }
 
   #writeOrigin(process: Process): void {
     const writer = this.#writer;
-    const flags = flagWords(process.flags);
-    if (flags !== '') {
-      writer.ascii(',"flags":"');
-      writer.ascii(flags);
-      writer.ascii('"');
-    }
+    writer.raw(encodedFlags(process.flags));
     if (process.ktimeLow !== 0 || process.ktimeHigh !== 0) {
-      writer.ascii(',"start_time":"');
+      writer.raw(key.startTime);
       this.#options.clock.write(writer, process.ktimeLow, process.ktimeHigh);
-      writer.ascii('"');
+      writer.byte(QUOTE);
     }
     if (process.uid !== undefined) {
-      writer.ascii(',"auid":');
+      writer.raw(key.auid);
       writer.uint(process.auid);
     }
     const container = containerId(process.image.cgroup);
-    if (container !== '') {
-      writer.ascii(',"docker":"');
-      writer.ascii(container);
-      writer.ascii('"');
-    }
+    if (container !== '') writer.ascii(`,"docker":"${container}"`);
     if (process.parentTgid === 0 && process.parentKtimeLow === 0) return;
-    writer.ascii(',"parent_exec_id":"');
+    writer.raw(key.parentExecId);
     this.#writeExecId(process.parentKtimeLow, process.parentKtimeHigh, process.parentTgid);
-    writer.ascii('"');
+    writer.byte(QUOTE);
   }
 
   #writeExecId(ktimeLow: number, ktimeHigh: number, tgid: number): void {
@@ -125,11 +118,6 @@ export class ProcessEncoder {
     text[end++] = 0x3a; // :
     end = writeUint(text, end, tgid);
     this.#writer.base64(text, 0, end);
-  }
-
-  #writeText(key: string, bytes: Buffer): void {
-    this.#writer.ascii(key);
-    this.#writer.string(bytes, 0, bytes.length);
   }
 
   #writeNamespaces(namespaces: readonly number[]): void {
@@ -149,19 +137,17 @@ export class ProcessEncoder {
   }
 
   #writeCredentials(credentials: Credentials): void {
-    const writer = this.#writer;
     const { uid, gid, euid, egid, suid, sgid, fsuid, fsgid } = credentials;
     const securebits = secureBitNames(credentials.securebits);
     const ids = { uid, gid, euid, egid, suid, sgid, fsuid, fsgid };
-    writer.ascii(',"process_credentials":');
-    writer.ascii(JSON.stringify(securebits.length === 0 ? ids : { ...ids, securebits }));
+    this.#writer.ascii(',"process_credentials":');
+    this.#writer.ascii(JSON.stringify(securebits.length === 0 ? ids : { ...ids, securebits }));
   }
 
   #writeBinaryProperties(process: Process): void {
     const { flags, image } = process;
     const raised = raisedFlags.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name);
-    const nameless = (flags & (processFlags.BINARY_DELETED | processFlags.BINARY_MEMFD)) !== 0;
-    const inode = nameless ? image.inode : undefined;
+    const inode = isNameless(flags) ? image.inode : undefined;
     if (raised.length === 0 && inode === undefined) return;
     const properties = {
       ...((flags & processFlags.RAISED_SETUID) !== 0 && { setuid: image.setuid }),
@@ -181,35 +167,56 @@ export class ProcessEncoder {
   }
 }
 
-/** The words of Tetragon's `flags`, in its order. */
-export function flagWords(flags: number): string {
-  const relevant = flags & namedFlags;
-  let words = cachedFlagWords.get(relevant);
-  if (words === undefined) {
-    words = flagNames
-      .filter(([flag]) => (relevant & flag) !== 0)
-      .map(([, name]) => name)
-      .join(' ');
-    cachedFlagWords.set(relevant, words);
-  }
-  return words;
-}
-
 /** First 31 characters of the container's id when the cgroup is named after one, as Tetragon shortens it; else empty. */
-export function containerId(cgroup: Buffer): string {
-  if (cgroup.length < 64) return '';
-  const id = /(?:^|[^0-9a-f])([0-9a-f]{64})(?:[^0-9a-f]|$)/.exec(cgroup.toString('latin1'));
+export function containerId({ bytes, start, end }: TextRange): string {
+  if (end - start < 64) return '';
+  const id = /(?:^|[^0-9a-f])([0-9a-f]{64})(?:[^0-9a-f]|$)/.exec(bytes.toString('latin1', start, end));
   return id?.[1]?.slice(0, 31) ?? '';
 }
 
+/** `,"flags":"execve rootcwd"`: the words of Tetragon's `flags` in its order, nothing when there are none. */
+function encodedFlags(flags: number): Buffer {
+  const relevant = flags & namedFlags;
+  let encoded = cachedFlags.get(relevant);
+  if (encoded === undefined) {
+    const words = flagNames.filter(([flag]) => (relevant & flag) !== 0).map(([, name]) => name);
+    encoded = Buffer.from(words.length === 0 ? '' : `,"flags":"${words.join(' ')}"`);
+    cachedFlags.set(relevant, encoded);
+  }
+  return encoded;
+}
+
 /** The path given to execve, made absolute; what is left when the kernel could not name the binary. */
-function absoluteFilename(process: Process): Buffer {
+function absoluteFilename(process: Process): TextRange {
   const { filename, cwd } = process.image;
-  if (filename.length === 0 || filename[0] === SLASH || cwd.length === 0) return filename;
-  return Buffer.concat(cwd[cwd.length - 1] === SLASH ? [cwd, filename] : [cwd, Buffer.of(SLASH), filename]);
+  if (filename.end === filename.start || filename.bytes[filename.start] === SLASH || cwd.end === cwd.start) {
+    return filename;
+  }
+  const folder = cwd.bytes.subarray(cwd.start, cwd.end);
+  const name = filename.bytes.subarray(filename.start, filename.end);
+  const bytes = Buffer.concat(folder.at(-1) === SLASH ? [folder, name] : [folder, Buffer.of(SLASH), name]);
+  return { bytes, start: 0, end: bytes.length };
 }
 
 const SLASH = 0x2f;
+const QUOTE = 0x22;
+const CLOSING_BRACE = 0x7d;
+
+/** Members with what stands before their value. */
+const key = {
+  execId: Buffer.from('{"exec_id":"'),
+  pid: Buffer.from('","pid":'),
+  uid: Buffer.from(',"uid":'),
+  cwd: Buffer.from(',"cwd":'),
+  binary: Buffer.from(',"binary":"'),
+  arguments: Buffer.from(',"arguments":"'),
+  startTime: Buffer.from(',"start_time":"'),
+  auid: Buffer.from(',"auid":'),
+  parentExecId: Buffer.from(',"parent_exec_id":"'),
+  tid: Buffer.from(',"tid":'),
+} as const;
+const inInitTree = Buffer.from(',"in_init_tree":true}');
+const notInInitTree = Buffer.from(',"in_init_tree":false}');
 
 const flagNames = [
   [processFlags.EXECVE, 'execve'],
@@ -227,7 +234,7 @@ const flagNames = [
 ] as const;
 
 const namedFlags = flagNames.reduce((mask, [flag]) => mask | flag, 0);
-const cachedFlagWords = new Map<number, string>();
+const cachedFlags = new Map<number, Buffer>();
 
 const raisedFlags = [
   [processFlags.RAISED_FILE_CAPS, 'PRIVILEGES_RAISED_EXEC_FILE_CAP'],

@@ -1,5 +1,6 @@
+import type { ByteArena } from './byte-arena.ts';
 import type { ExecRecord } from './decode.ts';
-import { credentials as credentialsLayout, execRecord, namespaceOrder } from './wire.ts';
+import { credentials as credentialsLayout, execRecord, namespaceOrder, processFlags } from './wire.ts';
 
 /**
  * One execution of a program (or, after a fork, a copy of one), which is what events call a process. Identified by
@@ -35,16 +36,23 @@ export interface Process {
   touched: boolean;
 }
 
-/** What was executed; shared by a process and the children it forks. Texts are bytes as the kernel has them. */
+/** Bytes of the kernel: `bytes[start .. end]`. */
+export interface TextRange {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What was executed; shared by a process and the children it forks. */
 export interface ProcessImage {
-  readonly binary: Buffer;
-  readonly cwd: Buffer;
+  readonly binary: TextRange;
+  readonly cwd: TextRange;
   /** The path given to execve: the script, when `binary` is its interpreter. */
-  readonly filename: Buffer;
+  readonly filename: TextRange;
   /** Name of the cgroup, last component. */
-  readonly cgroup: Buffer;
+  readonly cgroup: TextRange;
   /** argv[0] and all that follow, NUL after each. */
-  args: Buffer;
+  args: TextRange;
   readonly inode: FileIdentity | undefined;
   /** Owners that a setuid or setgid file gave, when the flags say so. */
   readonly setuid: number;
@@ -83,32 +91,29 @@ export interface WordPair {
   readonly high: number;
 }
 
-/** JSON bytes of a process; the thread id stands at `tidStart .. tidEnd` because events of other threads have another. */
-export interface EncodedProcess {
-  readonly bytes: Buffer;
+/** JSON of a process; the thread id stands at `tidStart .. tidEnd` because events of other threads have another. */
+export interface EncodedProcess extends TextRange {
   readonly tidStart: number;
   readonly tidEnd: number;
 }
 
-/** The image an exec record describes, in one copy of its texts. The arguments are those in the record itself. */
-export function imageOf(record: ExecRecord): ProcessImage {
+/** The image an exec record describes, its texts copied. The arguments are those in the record itself. */
+export function imageOf(record: ExecRecord, arena: ByteArena): ProcessImage {
   const { buffer, offset } = record;
-  const end = record.argsStart + record.argsInline;
-  const texts = Buffer.allocUnsafe(end - record.binaryStart);
-  buffer.copy(texts, 0, record.binaryStart, end);
-  const part = (start: number, length: number): Buffer =>
-    length === 0 ? noBytes : texts.subarray(start - record.binaryStart, start - record.binaryStart + length);
+  const texts = arena.copy(buffer, record.binaryStart, record.argsStart + record.argsInline);
+  const shift = texts.start - record.binaryStart;
+  const part = (start: number, length: number): TextRange => ({
+    bytes: texts.bytes,
+    start: start + shift,
+    end: start + shift + length,
+  });
   return {
     binary: part(record.binaryStart, record.binaryLength),
     cwd: part(record.cwdStart, record.cwdLength),
     filename: part(record.filenameStart, record.filenameLength),
     cgroup: part(record.cgroupStart, record.cgroupLength),
     args: part(record.argsStart, record.argsInline),
-    inode: {
-      numberLow: buffer.readUInt32LE(offset + execRecord.at.inode),
-      numberHigh: buffer.readUInt32LE(offset + execRecord.at.inode + 4),
-      links: buffer.readUInt32LE(offset + execRecord.at.inode_links),
-    },
+    inode: isNameless(record.flags) ? inodeOf(record) : undefined,
     setuid: buffer.readUInt32LE(offset + execRecord.at.setuid),
     setgid: buffer.readUInt32LE(offset + execRecord.at.setgid),
   };
@@ -144,16 +149,37 @@ export function namespacesOf(record: ExecRecord): number[] {
   return namespaceOrder.map((_, index) => record.buffer.readUInt32LE(start + index * 4));
 }
 
-export const noBytes = Buffer.alloc(0);
+/** True when the binary has no name in any folder: unlinked, or never linked. */
+export function isNameless(flags: number): boolean {
+  return (flags & (processFlags.BINARY_DELETED | processFlags.BINARY_MEMFD)) !== 0;
+}
+
+/** A range that holds all of `bytes`. */
+export function wholeRange(bytes: Buffer): TextRange {
+  return { bytes, start: 0, end: bytes.length };
+}
+
+/** The bytes of a range as text, U+FFFD for what is not UTF-8. */
+export function textOf(range: TextRange): string {
+  return range.bytes.toString('utf8', range.start, range.end);
+}
 
 /** An image of which nothing is known. */
 export const unknownImage: ProcessImage = {
-  binary: noBytes,
-  cwd: noBytes,
-  filename: noBytes,
-  cgroup: noBytes,
-  args: noBytes,
+  binary: wholeRange(Buffer.alloc(0)),
+  cwd: wholeRange(Buffer.alloc(0)),
+  filename: wholeRange(Buffer.alloc(0)),
+  cgroup: wholeRange(Buffer.alloc(0)),
+  args: wholeRange(Buffer.alloc(0)),
   inode: undefined,
   setuid: 0,
   setgid: 0,
 };
+
+function inodeOf({ buffer, offset }: ExecRecord): FileIdentity {
+  return {
+    numberLow: buffer.readUInt32LE(offset + execRecord.at.inode),
+    numberHigh: buffer.readUInt32LE(offset + execRecord.at.inode + 4),
+    links: buffer.readUInt32LE(offset + execRecord.at.inode_links),
+  };
+}

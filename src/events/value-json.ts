@@ -24,25 +24,25 @@ function writeValue(writer: JsonWriter, value: EventValue): void {
       writer.ascii('}');
       break;
     case 'int':
-      writer.ascii('{"int_arg":');
+      writer.raw(key.int);
       writer.int(value.value);
       break;
     case 'uint':
-      writer.ascii('{"uint_arg":');
+      writer.raw(key.uint);
       writer.uint(value.value);
       break;
     case 'long':
-      writer.ascii('{"long_arg":"');
+      writer.raw(key.long);
       writer.int64(value.low, value.high);
       writer.ascii('"');
       break;
     case 'size':
-      writer.ascii('{"size_arg":"');
+      writer.raw(key.size);
       writer.uint64(value.low, value.high);
       writer.ascii('"');
       break;
     case 'string':
-      writer.ascii('{"string_arg":');
+      writer.raw(key.string);
       writer.string(value.text.bytes, value.text.start, value.text.end);
       break;
     case 'file':
@@ -72,38 +72,47 @@ function writeValue(writer: JsonWriter, value: EventValue): void {
 
 function writeFile(writer: JsonWriter, value: FileValue): void {
   const { path } = value;
-  writer.ascii(fileKeys[value.kind]);
+  writer.raw(fileKeys[value.kind]);
   if (path.end > path.start) {
-    writer.ascii('"path":"');
+    writer.raw(pathKey);
     writer.escaped(path.bytes, path.start, path.end);
-    writer.ascii(value.deleted ? ' (deleted)",' : '",');
+    writer.raw(value.deleted ? deletedEnd : pathEnd);
   }
   if (value.unresolved) writer.ascii('"flags":"unresolvedPathComponents",');
-  writer.ascii('"permission":"');
-  writer.ascii(permissionText(value.mode));
-  writer.ascii('"}');
+  writer.raw(encodedPermission(value.mode));
+}
+
+/** `"permission":"-rw-r--r--"}`; there are few different modes. */
+function encodedPermission(mode: number): Buffer {
+  const relevant = mode & 0xffff;
+  let encoded = permissions[relevant];
+  if (encoded === undefined) {
+    encoded = Buffer.from(`"permission":"${permissionText(relevant)}"}`);
+    permissions[relevant] = encoded;
+  }
+  return encoded;
 }
 
 function writeSock(writer: JsonWriter, value: SockValue): void {
-  writer.ascii('{"sock_arg":{"family":"');
+  writer.raw(key.sock);
   writer.ascii(familyName(value.family));
-  writer.ascii('","type":"');
+  writer.raw(key.type);
   writer.ascii(socketTypeName(value.type));
-  writer.ascii('","protocol":"');
+  writer.raw(key.protocol);
   writer.ascii(protocolName(value.protocol));
   writer.byte(QUOTE);
-  writeNumber(writer, ',"mark":', value.mark);
-  writeNumber(writer, ',"priority":', value.priority);
-  writeAddress(writer, ',"saddr":"', addressText(value.family, value.saddr));
-  writeAddress(writer, ',"daddr":"', addressText(value.family, value.daddr));
-  writeNumber(writer, ',"sport":', value.sport);
-  writeNumber(writer, ',"dport":', value.dport);
+  writeNumber(writer, key.mark, value.mark);
+  writeNumber(writer, key.priority, value.priority);
+  writeAddress(writer, key.saddr, addressText(value.family, value.saddr));
+  writeAddress(writer, key.daddr, addressText(value.family, value.daddr));
+  writeNumber(writer, key.sport, value.sport);
+  writeNumber(writer, key.dport, value.dport);
   if (value.cookieLow !== 0 || value.cookieHigh !== 0) {
-    writer.ascii(',"cookie":"');
+    writer.raw(key.cookie);
     writer.uint64(value.cookieLow, value.cookieHigh);
     writer.byte(QUOTE);
   }
-  writer.ascii(',"state":"');
+  writer.raw(key.state);
   writer.ascii(stateName(value.state));
   writer.ascii('"}');
 }
@@ -112,31 +121,57 @@ function writeSockaddr(writer: JsonWriter, value: SockaddrValue): void {
   writer.ascii('{"sockaddr_arg":{"family":"');
   writer.ascii(familyName(value.family));
   writer.byte(QUOTE);
-  writeAddress(writer, ',"addr":"', addressText(value.family, value.address));
-  writeNumber(writer, ',"port":', value.port);
+  writeAddress(writer, key.addr, addressText(value.family, value.address));
+  writeNumber(writer, key.port, value.port);
   writer.ascii('}');
 }
 
-function writeNumber(writer: JsonWriter, key: string, value: number): void {
+function writeNumber(writer: JsonWriter, name: Buffer, value: number): void {
   if (value === 0) return;
-  writer.ascii(key);
+  writer.raw(name);
   writer.uint(value);
 }
 
-function writeAddress(writer: JsonWriter, key: string, address: string): void {
+function writeAddress(writer: JsonWriter, name: Buffer, address: string): void {
   if (address === '') return;
-  writer.ascii(key);
+  writer.raw(name);
   writer.ascii(address);
   writer.byte(QUOTE);
 }
 
 const QUOTE = 0x22;
 
-const fileKeys = {
-  file: '{"file_arg":{',
-  path: '{"path_arg":{',
-  linux_binprm: '{"linux_binprm_arg":{',
+/** Members with what stands before their value. */
+const key = {
+  int: Buffer.from('{"int_arg":'),
+  uint: Buffer.from('{"uint_arg":'),
+  long: Buffer.from('{"long_arg":"'),
+  size: Buffer.from('{"size_arg":"'),
+  string: Buffer.from('{"string_arg":'),
+  sock: Buffer.from('{"sock_arg":{"family":"'),
+  type: Buffer.from('","type":"'),
+  protocol: Buffer.from('","protocol":"'),
+  mark: Buffer.from(',"mark":'),
+  priority: Buffer.from(',"priority":'),
+  saddr: Buffer.from(',"saddr":"'),
+  daddr: Buffer.from(',"daddr":"'),
+  sport: Buffer.from(',"sport":'),
+  dport: Buffer.from(',"dport":'),
+  cookie: Buffer.from(',"cookie":"'),
+  state: Buffer.from(',"state":"'),
+  addr: Buffer.from(',"addr":"'),
+  port: Buffer.from(',"port":'),
 } as const;
+
+const fileKeys = {
+  file: Buffer.from('{"file_arg":{'),
+  path: Buffer.from('{"path_arg":{'),
+  linux_binprm: Buffer.from('{"linux_binprm_arg":{'),
+} as const;
+const pathKey = Buffer.from('"path":"');
+const pathEnd = Buffer.from('",');
+const deletedEnd = Buffer.from(' (deleted)",');
+const permissions: (Buffer | undefined)[] = [];
 
 /** Names of the system call tables, as Tetragon writes them. */
 const nativeAbi = process.arch === 'arm64' ? 'arm64' : 'x64';

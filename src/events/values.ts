@@ -1,6 +1,6 @@
 import type { HookRecord, RecordValue } from './decode.ts';
 import type { EventArgument } from './event-plan.ts';
-import { type Credentials, readCredentials } from './process.ts';
+import { type Credentials, readCredentials, type TextRange } from './process.ts';
 import { credentials, fileValue, sockaddrValue, sockValue, valueStatus } from './wire.ts';
 
 /** An argument or return value of an event. Texts are `bytes[start .. end]` and valid as long as the record is. */
@@ -15,12 +15,6 @@ export type EventValue =
   | SockaddrValue
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
   | { readonly kind: 'syscall'; readonly id: number; readonly compat: boolean };
-
-export interface TextRange {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-}
 
 export interface FileValue {
   readonly kind: 'file' | 'path' | 'linux_binprm';

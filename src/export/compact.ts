@@ -3,7 +3,7 @@ import type { KprobeAction } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import type { Event, HookEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
-import type { Process } from '../events/process.ts';
+import { type Process, textOf } from '../events/process.ts';
 import { processFlags } from '../events/wire.ts';
 import type { BufferedOutput } from './buffered-output.ts';
 import type { Colors } from './colors.ts';
@@ -68,7 +68,7 @@ export function compactText(event: Event, options: CompactOptions): string {
 
 function binaryText(process: Process): string {
   const { binary, filename } = process.image;
-  const path = (binary.length > 0 ? binary : filename).toString('utf8');
+  const path = textOf(binary) || textOf(filename);
   if (path === '') return `<pid ${process.tgid}>`;
   return (process.flags & processFlags.BINARY_DELETED) !== 0 ? `${path} (deleted)` : path;
 }

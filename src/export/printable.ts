@@ -1,5 +1,3 @@
-import type { TextRange } from '../events/values.ts';
-
 /** Kernel bytes as text for a terminal: nothing in it can move the cursor, change colours or reorder the line. */
 export function printable(text: string): string {
   return text.replace(unprintable, (character) => {
@@ -14,10 +12,6 @@ export function printable(text: string): string {
 export function quoted(text: string): string {
   const safe = printable(text);
   return safe === text && text !== '' && !/\s/.test(text) ? text : `"${safe.replaceAll('"', '\\"')}"`;
-}
-
-export function textOf(range: TextRange): string {
-  return range.bytes.toString('utf8', range.start, range.end);
 }
 
 /** Control, format (bidirectional overrides, zero width), unassigned and private characters; line separators. */

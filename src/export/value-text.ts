@@ -1,7 +1,8 @@
 import { addressText } from '../events/address.ts';
 import { familyName, protocolName } from '../events/names.ts';
+import { textOf } from '../events/process.ts';
 import type { EventValue, SockValue } from '../events/values.ts';
-import { quoted, textOf } from './printable.ts';
+import { quoted } from './printable.ts';
 
 /** An argument in one word or a few, for humans. */
 export function valueText(value: EventValue): string {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { extractVmlinux } from './extract-vmlinux.ts';
 import { withFileLock } from './file-lock.ts';
 import { bootModules, copyModules, guestModules } from './kernel-modules.ts';
 import { type AptPackage, PrivateApt } from './private-apt.ts';
@@ -12,7 +13,7 @@ export interface KernelImage {
   series: string;
   /** What `uname -r` says in the guest. */
   release: string;
-  /** Folder with vmlinuz, config and lib/modules/RELEASE. */
+  /** Folder with vmlinux, config and lib/modules/RELEASE. */
   folder: string;
 }
 
@@ -119,12 +120,14 @@ async function joinModuleFolders(unpacked: string): Promise<string> {
   return release;
 }
 
-/** Copies the kernel and its configuration, which newer packages keep beside the modules instead of in /boot. */
+/** Keeps the kernel and its configuration, which newer packages have beside the modules instead of in /boot. */
 async function keepBootFiles(unpacked: string, release: string, target: string): Promise<void> {
-  for (const kind of ['vmlinuz', 'config']) {
+  const find = (kind: string) => {
     const places = [`boot/${kind}-${release}`, `lib/modules/${release}/${kind}`];
     const found = places.map((place) => path.join(unpacked, place)).find((file) => existsSync(file));
     if (found === undefined) throw new Error(`the kernel packages have none of ${places.join(', ')}`);
-    await copyFile(found, path.join(target, kind));
-  }
+    return found;
+  };
+  await copyFile(find('config'), path.join(target, 'config'));
+  await writeFile(path.join(target, 'vmlinux'), extractVmlinux(await readFile(find('vmlinuz'))));
 }

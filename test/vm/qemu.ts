@@ -2,7 +2,7 @@ import path from 'node:path';
 
 /** The virtual machine, as QEMU sees it. */
 export interface Machine {
-  /** Folder of vmlinuz. */
+  /** Folder of vmlinux. */
   kernelFolder: string;
   initramfs: string;
   /** Host folder that the guest sees, writable, at /run/jatai-out. */
@@ -42,7 +42,7 @@ export function qemuArguments(machine: Machine): string[] {
     ...['-machine', 'q35,usb=off,smbus=off,vmport=off', '-cpu', 'max,la57=off'],
     ...['-m', String(machine.memoryMegabytes)],
     ...accelerator(machine),
-    ...['-kernel', path.join(machine.kernelFolder, 'vmlinuz'), '-initrd', machine.initramfs],
+    ...['-kernel', path.join(machine.kernelFolder, 'vmlinux'), '-initrd', machine.initramfs],
     ...['-append', words.filter(Boolean).join(' ')],
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...share('jatai-root', '/', true),

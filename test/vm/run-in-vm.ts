@@ -1,12 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type GuestPort, openGuestPort } from './guest-port.ts';
 import { buildInitramfs, createEndMark } from './initramfs.ts';
 import { fetchKernel } from './kernel-image.ts';
+import { OutputBuffer } from './output-buffer.ts';
 import { qemuArguments, qemuProgram } from './qemu.ts';
 import { repositoryRoot } from './repository-root.ts';
+import { saveTerminal, terminalShape } from './terminal.ts';
 
 export interface VmOptions {
   /** Kernel series: `5.10`, `6.1`, `6.12` or `7`. */
@@ -192,31 +194,6 @@ class Guest {
   }
 }
 
-/** Keeps the last bytes of a stream, up to a limit. */
-class OutputBuffer {
-  readonly #limit: number;
-  #chunks: Buffer[] = [];
-  #length = 0;
-
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  /** A listener that keeps each chunk and hands it on. */
-  receiver(next: ((chunk: Buffer) => void) | undefined): (chunk: Buffer) => void {
-    return (chunk) => {
-      this.#chunks.push(chunk);
-      this.#length += chunk.length;
-      while (this.#length - this.#chunks[0]!.length >= this.#limit) this.#length -= this.#chunks.shift()!.length;
-      next?.(chunk);
-    };
-  }
-
-  text(): string {
-    return Buffer.concat(this.#chunks).toString();
-  }
-}
-
 /** The last lines of a console, for a person to read after a failure. */
 export function consoleTail(text: string): string {
   return text.trimEnd().split('\n').slice(-consoleTailLines).join('\n');
@@ -240,20 +217,6 @@ function abortOf(signal: AbortSignal | undefined): Promise<'aborted'> {
   if (signal?.aborted) resolve('aborted');
   signal?.addEventListener('abort', () => resolve('aborted'), { once: true });
   return promise;
-}
-
-/** QEMU changes the terminal's modes and is killed before it could change them back. */
-function saveTerminal(): () => void {
-  const { stdout } = spawnSync('stty', ['-g'], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' });
-  const modes = stdout.trim();
-  return () => {
-    if (modes) spawnSync('stty', [modes], { stdio: ['inherit', 'ignore', 'ignore'] });
-  };
-}
-
-function terminalShape(): { rows: number; columns: number; type: string } {
-  const { rows = 24, columns = 80 } = process.stdout;
-  return { rows, columns, type: process.env['TERM'] ?? 'vt100' };
 }
 
 /** A socket's path has at most 107 bytes. */

@@ -6,7 +6,7 @@ import { isEmptyList, keyPositionOf, mapsOf, type SourceMap, textOf, textsOf } f
 import type { Rule } from './rule.ts';
 
 /** Bytes of a program's path that the process state keeps. */
-export const maxBinaryLength = 511;
+export const maxBinaryLength = 510;
 
 /** Bytes at the end of a path that are kept apart when the path itself is longer than what is kept. */
 export const maxBinaryPostfixLength = 256;
