@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { InputError, isSystemError, systemReason } from './errors.ts';
 
 const buildFolder = join(import.meta.dirname, '..', '..', 'build');
 
-/** The BPF objects that are compiled when the package is built. Throws an Error that says what to do when they are missing. */
+/** The BPF objects that are compiled when the package is built. Throws an InputError that says what to do when they are missing. */
 export function readObjects(): { runtime: Uint8Array; process: Uint8Array } {
   return { runtime: readObject('runtime.o'), process: readObject('process.o') };
 }
@@ -13,6 +14,7 @@ function readObject(name: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new Error(`${path} cannot be read (${(error as NodeJS.ErrnoException).code}): run make build`);
+    if (!isSystemError(error)) throw error;
+    throw new InputError(`${path}: ${systemReason(error)}`, 'Run make build.');
   }
 }

@@ -30,14 +30,20 @@ function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSp
   code.place(end);
 }
 
-/** The selectors of one specification in their order: the first that matches acts, the others are not tried. */
+/**
+ * The selectors of one specification in their order: the first that matches acts, the others are not tried. Nothing is
+ * written that no run can reach: the verifier refuses it.
+ */
 function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
   const end = code.newLabel('spec');
   for (const selector of spec.selectors) {
+    const tests = remainingTests(spec, selector);
+    if (tests.some(neverHolds)) continue;
     const next = code.newLabel('selector');
-    for (const test of remainingTests(spec, selector)) emitTest(code, hook, test, next);
+    for (const test of tests) emitTest(code, hook, test, next);
     code.line(selector.source);
     emitEffect(code, selectorEffect(selector));
+    if (tests.length === 0) break;
     code.jump(end);
     code.place(next);
   }
@@ -48,6 +54,11 @@ function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
 function remainingTests(spec: PlanSpec, selector: PlanSelector): readonly PlanTest[] {
   const proposed = spec.search === 'candidate' && spec.selectors.length === 1;
   return proposed ? selector.tests.filter((test) => test !== selector.index) : selector.tests;
+}
+
+/** `GT` the greatest number of the type. */
+function neverHolds({ match, negate }: PlanTest): boolean {
+  return !negate && match.kind === 'ranges' && match.ranges.length === 0;
 }
 
 /** Falls through when the test holds, else jumps to `fail`. */

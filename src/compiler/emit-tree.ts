@@ -2,9 +2,10 @@ import { type FunctionBuilder, type Label, R1, R2, R7, R8, R9 } from '../ebpf/fu
 import { sockValue } from '../events/wire.ts';
 import type { Component } from '../policy/operand.ts';
 import type { Network } from '../policy/operand-networks.ts';
+import { mergeRanges, type Range } from '../policy/operand-ranges.ts';
 import { fitsImmediate } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
-import { emitStringPointer, isSigned, slotOffset, valueOffset } from './emit-value.ts';
+import { emitSlotField, emitStringPointer, isSigned, valueOffset } from './emit-value.ts';
 import { type NumberSet, emitNumberTree } from './number-tree.ts';
 import type { PlanMatch, PlanValue } from './hook-plan.ts';
 import { emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
@@ -98,7 +99,7 @@ export function emitComponent(code: FunctionBuilder, value: PlanValue, component
     case 'protocol':
     case 'family':
     case 'state':
-      code.load(4, R8, R7, slotOffset(value) + sockValue.at[component]);
+      emitSlotField(code, 4, R8, value, sockValue.at[component]);
       return;
     default:
       throw new Error(`${component} of a ${value.type} is not a number`);
@@ -132,7 +133,8 @@ function emitNetworkTrees(
   if (sets.some((set) => set.ranges.length > 0)) {
     const otherFamily = code.newLabel('not_ipv4');
     emitJumpUnlessFamily(code, value, 4, otherFamily, end);
-    code.load(4, R8, R7, slotOffset(value) + sockValue.at[component]).byteSwap(R8, 32);
+    emitSlotField(code, 4, R8, value, sockValue.at[component]);
+    code.byteSwap(R8, 32);
     emitNumberTree(code, sets, false, (hits) => emitEffect(code, joinEffects(hits)), after);
     code.jump(after);
     code.place(otherFamily);
@@ -170,32 +172,38 @@ function emitIpv6Match(
   networks: readonly Network[],
   hit: Label,
 ): void {
-  const at = slotOffset(value) + sockValue.at[component];
+  const at = sockValue.at[component];
   for (const { address, prefixLength } of networks) {
+    if (prefixLength === 0) {
+      /* Always taken; the verifier refuses what stands behind a jump without condition. */
+      code.jumpImm('ne', R7, 0, hit);
+      continue;
+    }
     const next = code.newLabel('network');
     for (const half of [0, 1]) {
       const bits = Math.min(Math.max(prefixLength - 64 * half, 0), 64);
       if (bits === 0) continue;
       const word = Buffer.from(address).readBigUInt64BE(8 * half);
-      code.load(8, R8, R7, at + 8 * half).byteSwap(R8, 64);
+      emitSlotField(code, 8, R8, value, at + 8 * half);
+      code.byteSwap(R8, 64);
       if (bits < 64) code.aluImm('rsh', R8, 64 - bits);
       code.loadImm(R2, word >> BigInt(64 - bits));
       code.jumpReg('ne', R8, R2, next);
     }
-    code.jump(hit);
-    code.place(next);
+    code.jump(hit).place(next);
   }
 }
 
-/** IPv4 networks as ranges of the address read as a number. */
-function ipv4Ranges(match: PlanMatch): { min: bigint; max: bigint }[] {
+/** IPv4 networks as ranges of the address read as a number; networks may lie in one another. */
+function ipv4Ranges(match: PlanMatch): Range[] {
   if (match.kind !== 'networks') return [];
-  return match.networks
+  const ranges = match.networks
     .filter((network) => network.family === 4)
     .map(({ address, prefixLength }) => {
       const min = BigInt(Buffer.from(address).readUInt32BE(0));
       return { min, max: min + (1n << BigInt(32 - prefixLength)) - 1n };
     });
+  return mergeRanges(ranges);
 }
 
 function ipv6Networks(match: PlanMatch): Network[] {
@@ -229,7 +237,8 @@ export function emitMatchInPlace(
       const ranges = ipv4Ranges(match);
       if (ranges.length > 0) {
         emitJumpUnlessFamily(code, value, 4, otherFamily, unreadable);
-        code.load(4, R8, R7, slotOffset(value) + sockValue.at[component as 'saddr']).byteSwap(R8, 32);
+        emitSlotField(code, 4, R8, value, sockValue.at[component as 'saddr']);
+        code.byteSwap(R8, 32);
         emitRangesInPlace(code, ranges, false, fail);
         code.jump(pass);
       }

@@ -200,19 +200,25 @@ export function emitStringPointer(
   code.load(4, R1, R7, valueOffset(value, 'status')).jumpImm('set', R1, 1, unreadable);
   code.load(4, R8, R7, valueOffset(value, 'length'));
   const right = alignmentOf(value) === 'right';
+  /* Added to the register: the last slots are farther from the start of the frame than a load's offset reaches. */
   if (right ? side === 'end' : side === 'start') {
-    code.movReg(R9, R7);
-    return slotOffset(value) + (right ? limits.STRING_SIZE : 0);
+    code.movReg(R9, R7).aluImm('add', R9, slotOffset(value));
+    return right ? limits.STRING_SIZE : 0;
   }
   /* The other side moves with the length, which the verifier has to see bounded. */
   code.jumpImm('gt', R8, limits.STRING_SIZE, unreadable);
-  code.movReg(R9, R7);
+  code.movReg(R9, R7).aluImm('add', R9, slotOffset(value));
   if (right) {
     code.movImm(R1, limits.STRING_SIZE).aluReg('sub', R1, R8).aluImm('and', R1, 2 * limits.STRING_SIZE - 1);
     code.aluReg('add', R9, R1);
   } else {
     code.aluReg('add', R9, R8);
   }
-  return slotOffset(value);
+  return 0;
+}
+
+/** `to` = the field of the structure in the value's slot that starts `at` bytes into it. */
+export function emitSlotField(code: FunctionBuilder, size: 4 | 8, to: Register, value: PlanValue, at: number): void {
+  code.movReg(to, R7).aluImm('add', to, slotOffset(value)).load(size, to, to, at);
 }
 

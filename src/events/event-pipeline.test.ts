@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { EventPipeline, type EventPipelineOptions } from './event-pipeline.ts';
 import type { EventArgument, EventHook, EventPlan, EventSelector } from './event-plan.ts';
 import {
@@ -267,6 +267,19 @@ describe('long arguments', () => {
     expect(events[0].process_exec.process.flags).toBe('execve truncArgs');
     send(dataBytes(cat, 190, bytes.subarray(190)));
     expect(pipeline.counters().orphanArguments).toBe(1);
+  });
+
+  test('flush reports programs that have waited too long', () => {
+    vi.useFakeTimers();
+    const { events, send, pipeline } = start();
+    send(exec({ ...cat, argv, inline: 50 }));
+    vi.advanceTimersByTime(900);
+    pipeline.flush();
+    expect(events).toEqual([]);
+    vi.advanceTimersByTime(200);
+    pipeline.flush();
+    expect(events[0].process_exec.process.flags).toBe('execve truncArgs');
+    vi.useRealTimers();
   });
 
   test('close reports programs that still wait', () => {

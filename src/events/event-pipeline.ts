@@ -132,8 +132,12 @@ export class EventPipeline {
     if (error !== undefined) this.#decodeErrors[error]++;
   }
 
-  /** Hands buffered output on. To be called when the ring is empty. */
+  /**
+   * Hands buffered output on, and programs whose arguments do not come. To be called after each batch of records, and
+   * now and then when there are none.
+   */
   flush(): void {
+    for (let exec = this.#expired(); exec !== undefined; exec = this.#expired()) this.#emitExec(exec);
     for (const sink of this.#lines) sink.flush();
     for (const sink of this.#typed) sink.flush();
   }
@@ -312,6 +316,10 @@ export class EventPipeline {
   /** A record of a process shows that no more of its arguments will come. */
   #endWaiting(tgid: number): void {
     if (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interrupt(tgid));
+  }
+
+  #expired(): AssembledExec | undefined {
+    return this.#assembler.isIdle ? undefined : this.#assembler.interruptExpired();
   }
 
   #emitExec(exec: AssembledExec | undefined): void {

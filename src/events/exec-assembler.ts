@@ -12,6 +12,8 @@ export interface AssembledExec {
 interface PendingExec extends AssembledExec {
   readonly chunks: Buffer[];
   readonly expected: number;
+  /** Of our own clock: when the wait began. */
+  readonly sinceMs: number;
   received: number;
 }
 
@@ -35,6 +37,7 @@ export class ExecAssembler {
       header: record.header,
       chunks: [bytesOf(process.image.args)],
       expected: record.argsLength,
+      sinceMs: Date.now(),
       received: record.argsInline,
     });
     return true;
@@ -78,6 +81,14 @@ export class ExecAssembler {
     return oldest.done ? undefined : this.interrupt(oldest.value);
   }
 
+  /** Ends the wait for the oldest program when it has waited too long: its last chunk was lost, or never sent. */
+  interruptExpired(): AssembledExec | undefined {
+    const oldest = this.#pending.values().next().value;
+    return oldest !== undefined && Date.now() - oldest.sinceMs > maxWaitMs
+      ? this.interrupt(oldest.process.tgid)
+      : undefined;
+  }
+
   #finish(pending: PendingExec): AssembledExec {
     this.#pending.delete(pending.process.tgid);
     pending.process.image.args = wholeRange(Buffer.concat(pending.chunks));
@@ -96,5 +107,7 @@ function sameProcess(process: Process, header: RecordHeader): boolean {
 
 /** Programs whose arguments are incomplete at one time: about one per CPU in practice. */
 const maxPending = 1024;
+/** The kernel sends all chunks at once, within microseconds. */
+const maxWaitMs = 1000;
 /** All the kernel side ever sends of one program, and room for a last chunk. */
 const maxBytes = limits.ARGS_CHUNK * (limits.ARGS_CHUNKS + 1);

@@ -40,12 +40,6 @@ export class WallClock {
     writeFraction(writer, nanoseconds);
     writer.byte(0x5a); // Z
   }
-
-  /** Milliseconds since 1970, for `Date`. */
-  milliseconds(ktimeLow: number, ktimeHigh: number): number {
-    const { seconds, nanoseconds } = splitNanoseconds(ktimeLow, ktimeHigh);
-    return (seconds + this.#offsetSeconds) * 1000 + (nanoseconds + this.#offsetNanoseconds) / 1e6;
-  }
 }
 
 /** Seconds since boot, rounded: for ages, not for display. */
@@ -65,11 +59,13 @@ function splitNanoseconds(low: number, high: number): { seconds: number; nanosec
 }
 
 function writeFraction(writer: JsonWriter, nanoseconds: number): void {
-  if (nanoseconds === 0) return;
+  // Below 10^9, so a 32-bit integer: its remainders are much cheaper than those of a double.
+  const fraction = nanoseconds | 0;
+  if (fraction === 0) return;
   writer.byte(0x2e); // .
-  if (nanoseconds % 1e6 === 0) writer.padded(nanoseconds / 1e6, 3);
-  else if (nanoseconds % 1e3 === 0) writer.padded(nanoseconds / 1e3, 6);
-  else writer.padded(nanoseconds, 9);
+  if (fraction % 1_000 !== 0) writer.padded(fraction, 9);
+  else if (fraction % 1_000_000 !== 0) writer.padded(fraction / 1_000, 6);
+  else writer.padded(fraction / 1_000_000, 3);
 }
 
 /** `2026-11-20T04:59:19`; times that no calendar of four-digit years has become the nearest that it has. */

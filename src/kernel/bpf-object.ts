@@ -1,4 +1,6 @@
 import { strict as assert } from 'node:assert';
+import { constants } from 'node:os';
+import { stableBytes } from './bpf-syscall.ts';
 import { Handle } from './handle.ts';
 import { KernelError } from './kernel-error.ts';
 import {
@@ -28,6 +30,8 @@ export { linkObjects } from './linker.ts';
 
 /** Kernels before 5.2 take no larger log, later ones fill what is there: enough for a refusal after a million instructions. */
 const VERIFIER_LOG_BYTES = 16 * 1024 * 1024 - 1;
+/** Shared by all objects: loading is synchronous. Pages the kernel does not write cost nothing. */
+let sharedLog: Buffer<ArrayBuffer> | undefined;
 
 export interface LoadOptions {
   /** Source lines of the programs, to find the position of a refused one on kernels that print only its text. */
@@ -54,7 +58,8 @@ export class BpfObject {
    * with what libbpf said when the bytes are no BPF object.
    */
   static open(bytes: Uint8Array, name: string): BpfObject {
-    const log = Buffer.from(new ArrayBuffer(VERIFIER_LOG_BYTES));
+    sharedLog ??= stableBytes(VERIFIER_LOG_BYTES);
+    const log = sharedLog;
     const { result, warnings } = withWarnings(() => {
       const address = objectOpen(bytes, name, log);
       return { address, errno: address === null ? lastErrno() : 0 };
@@ -147,6 +152,7 @@ export class BpfObject {
    */
   load(options: LoadOptions = {}): void {
     assert(!this.#loaded, `${this.#handle.label} is loaded twice`);
+    this.#log[0] = 0;
     const { result, warnings } = withWarnings(() => objectLoad(this.#handle.address));
     if (result < 0) {
       throw this.#loadError(-result, warnings, options.sourceLines ?? []);
@@ -188,7 +194,10 @@ export class BpfObject {
       call: subject,
       errno,
       reason: line ? `${reason}, at ${line.line > 0 ? `${line.file}:${line.line}: ` : ''}${line.text}` : reason,
-      hint: 'the verifier refused the program; its whole log says why',
+      hint:
+        errno === constants.errno.ENOSPC
+          ? 'the verifier said more than 16 MB about the program: it is too complex'
+          : 'the verifier refused the program; its whole log says why',
       verifierLog,
     });
   }

@@ -21,7 +21,7 @@ const VMLINUX_BTF = '/sys/kernel/btf/vmlinux';
 
 /**
  * Collects what is known of the running kernel. Features are tried by loading and attaching small programs, which needs root;
- * without it they are unavailable with that reason. Mounts tracefs at its usual place when it is not mounted.
+ * without it they are presumed from what can be read, and tracepoint formats are missing. Mounts tracefs at its usual place when it is not mounted.
  */
 export function collectFacts(options: FactsOptions = {}): KernelFacts {
   const name = uname();
@@ -34,7 +34,7 @@ export function collectFacts(options: FactsOptions = {}): KernelFacts {
     release: name.release,
     version: name.version,
     machine: name.machine,
-    features: probeFeatures({ functionIds, config, tracepoints }),
+    features: probeFeatures({ version: name.version, functionIds, config, tracepoints }),
     preemption: readPreemption(name, config),
     syscalls: syscallNumbers(name.machine),
     functions: selectRecord(new Set(functionIds?.keys()), options.functions, (key) => functionPrototype(btf!, key)),

@@ -93,10 +93,6 @@ type Set = (object: Address, value: number) => number;
 
 // The library
 
-export function versionString(): string {
-  return versionOf(library()).join('.');
-}
-
 const setPrint = declare<(callback: bigint) => NullableAddress>('libbpf_set_print', POINTER, [
   koffi.pointer(printFunction),
 ]);
@@ -183,7 +179,6 @@ export function readWords(address: Address, count: number): Uint32Array {
 export const programName = declare<Look<string>>('bpf_program__name', STRING, [POINTER]);
 export const programSection = declare<Look<string>>('bpf_program__section_name', STRING, [POINTER]);
 export const programFd = declare<Look<number>>('bpf_program__fd', 'int', [POINTER]);
-export const programType = declare<Look<number>>('bpf_program__type', 'int', [POINTER]);
 export const programAutoload = declare<Look<boolean>>('bpf_program__autoload', 'bool', [POINTER]);
 export const programSetAutoload = declare<(program: Address, value: boolean) => number>(
   'bpf_program__set_autoload',
@@ -290,4 +285,3 @@ export const programAttachUprobe = declare<
 export const linkFd = declare<Look<number>>('bpf_link__fd', 'int', [POINTER]);
 export const linkPin = declare<(link: Address, path: string) => number>('bpf_link__pin', 'int', [POINTER, STRING]);
 export const linkDestroy = declare<Look<number>>('bpf_link__destroy', 'int', [POINTER]);
-export const linkDisconnect = declare<Look<void>>('bpf_link__disconnect', 'void', [POINTER]);

@@ -44,7 +44,7 @@ export function ensureMounted(fileSystem: KernelFileSystem): string {
   if (readMounts().some((mounted) => mounted.type === type && mounted.path === path)) {
     return path;
   }
-  mkdirSync(path, { recursive: true });
+  makeFolder(path);
   if (mount(type, path, type, 0, null) < 0) {
     throw new KernelError({
       call: `mount ${type} at ${path}`,
@@ -53,6 +53,15 @@ export function ensureMounted(fileSystem: KernelFileSystem): string {
     });
   }
   return path;
+}
+
+/** Folders of sysfs are there when the kernel has the file system and cannot be made: mount(2) then says ENOENT. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch {
+    // Reported by mount.
+  }
 }
 
 export function mountTracefs(): string {

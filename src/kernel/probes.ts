@@ -1,9 +1,10 @@
 import { closeSync, existsSync, readFileSync } from 'node:fs';
-import type { FeatureFact, KernelFeature } from '../compiler/kernel-facts.ts';
+import type { FeatureFact, KernelFacts, KernelFeature } from '../compiler/kernel-facts.ts';
 import type { KernelConfig } from './kernel-config.ts';
 import { nameOfErrno } from './kernel-error.ts';
 import { pageSize } from './libc.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
+import { KPROBE_EVENT_TYPE, presumeFeatures } from './presumed-features.ts';
 import {
   createRingBuffer,
   createTaskStorage,
@@ -30,6 +31,7 @@ import { readTracepointFormat } from './tracepoint-format.ts';
 
 /** What probes need to know of the kernel. */
 export interface ProbeContext {
+  readonly version: KernelFacts['version'];
   /** BTF ids of functions; undefined without BTF. */
   readonly functionIds: ReadonlyMap<string, number> | undefined;
   readonly config: KernelConfig | undefined;
@@ -47,15 +49,21 @@ const TEST_FUNCTION = 'bpf_fentry_test1';
  */
 const TEST_MODIFY_RETURN = 'security_quotactl';
 const TEST_LSM_HOOK = 'bpf_lsm_quotactl';
-const KPROBE_EVENT_TYPE = '/sys/bus/event_source/devices/kprobe/type';
 
 const AVAILABLE: FeatureFact = { available: true, reason: '' };
 
-/** Tries every feature once; each leaves nothing behind. */
+/** Tries every feature once, and leaves nothing behind. A process that may not load programs gets what can be read instead. */
 export function probeFeatures(context: ProbeContext): Record<KernelFeature, FeatureFact> {
   raiseMemlockLimit();
+  if (process.geteuid?.() !== 0 && !mayLoadPrograms()) {
+    return presumeFeatures(context);
+  }
   const entries = Object.entries(PROBES).map(([feature, probe]) => [feature, probe(context)]);
   return Object.fromEntries(entries) as Record<KernelFeature, FeatureFact>;
+}
+
+function mayLoadPrograms(): boolean {
+  return factOf(loadProbe(RAW_TRACEPOINT, PROBE_PROGRAMS.returnZero), '').available;
 }
 
 const PROBES: Readonly<Record<KernelFeature, Probe>> = {

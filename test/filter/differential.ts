@@ -1,77 +1,90 @@
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
-import { isSameOutcome, ReferenceFilter } from './expected-outcome.ts';
-import type { FilterHost, Tamper } from './filter-host.ts';
-import { InputMemory } from './input-memory.ts';
-import type { LoadedFilter, Outcome } from './loaded-filter.ts';
-import { describeMismatch, shrinkMismatch } from './mismatch.ts';
-import { randomParameters, type TestParameter } from './parameters.ts';
+import { type Broken, Comparison, type Trial } from './comparison.ts';
+import type { FilterHost } from './filter-host.ts';
+import { describeDisagreement, type Mismatch } from './mismatch.ts';
+import { randomParameters } from './parameters.ts';
 import { randomPools } from './pools.ts';
 import { Random } from './random.ts';
-import { InputGenerator, type TestInput } from './random-inputs.ts';
+import { InputGenerator } from './random-inputs.ts';
 import { type PolicySource, randomPlan } from './random-policies.ts';
-import type { PlanSketch } from './sketch.ts';
-import { planSketch } from './test-plan.ts';
 import type { TestProcess } from './test-process.ts';
-
-/** Breaks a plan or its instructions before they are loaded; the expectations stay those of the unbroken one. */
-export interface Sabotage {
-  readonly name: string;
-  /** Undefined when this plan has nothing of the kind. */
-  readonly breakPlan?: (plan: HookPlan, random: Random) => HookPlan | undefined;
-  readonly breakCode?: (random: Random) => Tamper;
-}
 
 export interface DifferentialOptions {
   readonly seed: number;
   /** Calls in all. */
   readonly cases: number;
-  readonly sabotage?: Sabotage;
+  /** Calls on each plan; loading one takes as long as a thousand of them, which is the default. */
+  readonly casesPerPlan?: number;
+  /** Breaks each plan before it is loaded; undefined leaves a plan whole that has nothing of the kind. */
+  readonly sabotage?: (plan: HookPlan, random: Random) => Broken | undefined;
 }
 
 export interface DifferentialResult {
   readonly cases: number;
   readonly plans: number;
-  /** Calls that matched at least one selector that reports. */
+  /** Calls of which a record was sent. */
   readonly matched: number;
   /** Calls that were refused. */
   readonly refused: number;
-  /** Selectors that matched in at least one call, and all. */
-  readonly selectorsHit: number;
   readonly selectors: number;
-  /** Undefined when compiled filters and reference evaluator agreed on all. */
+  /** Selectors that matched at least once. */
+  readonly selectorsHit: number;
+  /** Where the two first disagreed; undefined when they never did. */
   readonly mismatch: Mismatch | undefined;
 }
 
-/** A call on which the two do not agree, or a plan that the kernel refuses. */
-export interface Mismatch {
-  readonly seed: number;
-  readonly sketch: PlanSketch;
-  readonly input: TestInput | undefined;
-  readonly expected: Outcome | undefined;
-  readonly got: Outcome | string;
-}
-
-const casesPerPlan = 500;
-
-/** Random policies on random calls, compiled filter against reference evaluator; ends at the first disagreement. */
+/** Random policies on random calls: compiled filter against reference evaluator, up to the first disagreement. */
 export function runDifferential(host: FilterHost, process: TestProcess, options: DifferentialOptions): DifferentialResult {
-  const total = { cases: 0, plans: 0, matched: 0, refused: 0, selectorsHit: 0, selectors: 0 };
-  while (total.cases < options.cases) {
-    const seed = (options.seed + total.plans) >>> 0;
-    const random = new Random(seed);
-    const source: PolicySource = { random, parameters: randomParameters(random), pools: randomPools(random), process };
-    const trial = new Trial(host, source, seed, options.sabotage);
-    const mismatch = trial.run(Math.min(casesPerPlan, options.cases - total.cases), total);
-    total.plans++;
-    if (mismatch !== undefined) return { ...total, mismatch };
+  const counts = { cases: 0, plans: 0, matched: 0, refused: 0, selectors: 0, selectorsHit: 0 };
+  while (counts.cases < options.cases) {
+    const cases = Math.min(options.casesPerPlan ?? 1000, options.cases - counts.cases);
+    const mismatch = runPlan(host, process, { ...options, seed: (options.seed + counts.plans) >>> 0, cases }, counts);
+    counts.plans++;
+    if (mismatch !== undefined) return { ...counts, mismatch };
   }
-  return { ...total, mismatch: undefined };
+  return { ...counts, mismatch: undefined };
 }
 
 interface Counts {
   cases: number;
   matched: number;
   refused: number;
-  selectorsHit: number;
   selectors: number;
+  selectorsHit: number;
+}
+
+function runPlan(host: FilterHost, process: TestProcess, options: DifferentialOptions, counts: Counts): Mismatch | undefined {
+  const { seed, cases, sabotage } = options;
+  const random = new Random(seed);
+  const source: PolicySource = { random, parameters: randomParameters(random), pools: randomPools(random), process };
+  const trial: Trial = { parameters: source.parameters, sketch: randomPlan(source), process };
+  const breakIt = sabotage && ((plan: HookPlan): Broken => sabotage(plan, random) ?? {});
+  let comparison: Comparison;
+  try {
+    comparison = new Comparison(host, trial, breakIt);
+  } catch (error) {
+    /* The kernel may well refuse what was broken on purpose. */
+    if (sabotage !== undefined) return undefined;
+    return { seed, trial, input: undefined, problem: String(error) };
+  }
+  const inputs = new InputGenerator(source, trial.sketch);
+  const hit = new Set<number>();
+  try {
+    for (let count = 0; count < cases; count++) {
+      const input = inputs.next();
+      const { expected, got, agree } = comparison.run(input);
+      counts.cases++;
+      if (!agree) return { seed, trial, input, problem: describeDisagreement(expected, got) };
+      if (got.matches !== undefined) counts.matched++;
+      if (expected.returnValue !== 0) counts.refused++;
+      for (const bit of got.matches ?? []) hit.add(bit);
+    }
+  } finally {
+    comparison.close();
+    counts.selectors += comparison.plan.selectorCount;
+    counts.selectorsHit += hit.size;
+  }
+  const dirty = host.dirtyFrames();
+  if (dirty.length > 0) return { seed, trial, input: undefined, problem: `frames are left with ${dirty.join(', ')} set` };
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import { domainOf } from '../../src/policy/argument-types.ts';
+import { maxStringLength } from '../../src/policy/operand-strings.ts';
 import type { IntegerType } from './parameters.ts';
 import type { Random } from './random.ts';
 
@@ -43,15 +44,15 @@ function randomTexts(random: Random, start: string): string[] {
     texts.push(random.pick([base + end, start + end + base, keep, start + end]));
   }
   if (random.chance(15)) texts.push(start + randomText(random, random.between(60, 300)));
-  if (random.chance(3)) texts.push(start + randomText(random, random.pick([1500, 4000])));
-  return texts;
+  if (random.chance(3)) texts.push(start + randomText(random, random.pick([1500, 4080])));
+  return texts.filter((text) => Buffer.byteLength(text) <= maxStringLength);
 }
 
-/** About `length` bytes. */
+/** Of `length` bytes, or a few more. */
 function randomText(random: Random, length: number): string {
-  let text = '';
-  while (text.length < length) text += random.pick(characters);
-  return text;
+  const parts: string[] = [];
+  for (let bytes = 0; bytes < length; bytes += Buffer.byteLength(parts.at(-1)!)) parts.push(random.pick(characters));
+  return parts.join('');
 }
 
 /** Extremes of the type, its neighbours in narrower types, and a few numbers close together. */

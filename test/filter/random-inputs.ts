@@ -126,9 +126,15 @@ function joinBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
+const likelyBytes = Buffer.from('aaab//.\xff', 'latin1');
+
 /** Without NUL; often not UTF-8. */
 function randomBytes(random: Random, length: number): Uint8Array {
-  return Uint8Array.from({ length }, () => random.pick([0x61, 0x61, 0x62, 0x2f, 0x2e, 0xff, 0x80, random.between(1, 255)]));
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index++) {
+    bytes[index] = random.chance(85) ? likelyBytes[random.below(likelyBytes.length)]! : random.between(1, 255);
+  }
+  return bytes;
 }
 
 /** A text that the filter's values match, or nearly; `text` becomes its other end where the operator leaves one open. */

@@ -5,8 +5,16 @@ import { join } from 'node:path';
 
 const COMPILERS: readonly string[] = [process.env['CLANG'] ?? 'clang-19', 'clang'];
 
-/** Compiles `testdata/NAME.bpf.c` to a BPF object and returns its bytes. */
+const compiled = new Map<string, Uint8Array>();
+
+/** Compiles `testdata/NAME.bpf.c` to a BPF object and returns its bytes; once per process. */
 export function compileBpf(name: string): Uint8Array {
+  const object = compiled.get(name) ?? compile(name);
+  compiled.set(name, object);
+  return object;
+}
+
+function compile(name: string): Uint8Array {
   const folder = mkdtempSync(join(tmpdir(), 'jatai-test-'));
   try {
     const output = join(folder, `${name}.o`);
