@@ -14,11 +14,6 @@
 #include <bpf/bpf_tracing.h>
 
 #define __noinline __attribute__((noinline))
-#define MOUNT_OF(vfsmount) \
-	((struct mount *)((char *)(vfsmount) - bpf_core_field_offset(struct mount, mnt)))
-#define VFSMOUNT_OF(mount) \
-	((struct vfsmount *)((char *)(mount) + bpf_core_field_offset(struct mount, mnt)))
-
 #define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_ISUID 04000
@@ -70,11 +65,16 @@ struct inode {
 	const unsigned int i_nlink;
 };
 
+struct super_block {
+	struct dentry *s_root;
+};
+
 struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
@@ -292,6 +292,17 @@ struct sockaddr_in6_bytes {
 	__u32 flowinfo;
 	__u8 address[16];
 };
+
+/* A mount holds the vfsmount that paths point to; a program gets from one to the other by the kernel's own offset. */
+static inline struct mount *mount_of(struct vfsmount *vfsmount)
+{
+	return (struct mount *)((char *)vfsmount - bpf_core_field_offset(struct mount, mnt));
+}
+
+static inline struct vfsmount *vfsmount_of(struct mount *mount)
+{
+	return (struct vfsmount *)((char *)mount + bpf_core_field_offset(struct mount, mnt));
+}
 
 static inline struct task_struct *current_task(void)
 {

@@ -8,6 +8,22 @@
 #include "kernel.h"
 #include "wire.h"
 
+/* What a step needs of a dentry. The kernel keeps the two side by side, so that one read gets both. */
+struct step {
+	struct dentry *parent;
+	struct qstr name;
+};
+
+static inline void read_step(struct step *step, struct dentry *dentry)
+{
+	if (bpf_core_field_offset(dentry->d_name) - bpf_core_field_offset(dentry->d_parent) == sizeof(step->parent)) {
+		bpf_probe_read_kernel(step, sizeof(*step), &dentry->d_parent);
+	} else {
+		step->parent = BPF_CORE_READ(dentry, d_parent);
+		bpf_core_read(&step->name, sizeof(step->name), &dentry->d_name);
+	}
+}
+
 static inline bool is_unlinked(struct dentry *dentry)
 {
 	return !BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry;
@@ -17,18 +33,15 @@ static inline bool is_unlinked(struct dentry *dentry)
  * Puts the name before what `slot` holds from `walk->offset` on. The position lives in map memory: the verifier then
  * knows nothing of it, and the states of all iterations of the walk converge.
  */
-static inline bool prepend_name(char *slot, volatile struct walk_state *walk, struct dentry *dentry)
+static inline bool prepend_name(char *slot, volatile struct walk_state *walk, const struct qstr *qstr)
 {
-	__u32 length = BPF_CORE_READ(dentry, d_name.len);
-	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
-	__u64 start = walk->offset;
+	__u32 length = *(volatile __u32 *)&qstr->len & 0xff;
+	__u64 start = walk->offset - (length + 1);
 
-	length &= 0xff;
-	start -= length + 1;
 	if (start >= STRING_SIZE)
 		return false;
 	slot[start] = '/';
-	bpf_probe_read_kernel(slot + start + 1, length, name);
+	bpf_probe_read_kernel(slot + start + 1, length, qstr->name);
 	walk->offset = start;
 	return true;
 }
@@ -36,47 +49,46 @@ static inline bool prepend_name(char *slot, volatile struct walk_state *walk, st
 /*
  * Writes the path right-aligned into `slot` (STRING_SIZE bytes and slack): it starts at `walk->offset` and ends with a
  * NUL at STRING_SIZE. `walk->status` gets bits of VALUE_*: in memory too, or every caller would be verified once for
- * each outcome.
+ * each outcome. Every branch in the loop adds to what the verifier follows in each iteration.
  */
 static __noinline __u64 walk_path(char *slot, volatile struct walk_state *walk, struct dentry *dentry,
 				  struct vfsmount *vfsmount)
 {
 	struct task_struct *task = current_task();
-	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
-	struct vfsmount *root_mount = BPF_CORE_READ(task, fs, root.mnt);
-	struct mount *mount = MOUNT_OF(vfsmount);
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct dentry *root = BPF_CORE_READ(fs, root.dentry);
+	struct vfsmount *root_mount = BPF_CORE_READ(fs, root.mnt);
+	/* Reached without a mount: the path ends at the root of the filesystem. */
+	struct dentry *mount_root = vfsmount ? BPF_CORE_READ(vfsmount, mnt_root) : BPF_CORE_READ(dentry, d_sb, s_root);
+	struct step step;
 	int i;
 
 	walk->offset = STRING_SIZE;
 	walk->status = is_unlinked(dentry) ? VALUE_DELETED : 0;
 	slot[STRING_SIZE] = 0;
 	for (i = 0; i < PATH_COMPONENTS; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-
-		/* One test instead of two: every branch adds to what the verifier follows in each iteration. */
 		if (!(((__u64)dentry ^ (__u64)root) | ((__u64)vfsmount ^ (__u64)root_mount)))
 			break;
-		if (dentry == BPF_CORE_READ(vfsmount, mnt_root)) {
+		if (dentry == mount_root) {
+			struct mount *mount = mount_of(vfsmount);
 			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
 
-			if (above == mount)
+			if (!above || above == mount)
 				break;
 			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = above;
-			vfsmount = VFSMOUNT_OF(mount);
+			vfsmount = vfsmount_of(above);
+			mount_root = BPF_CORE_READ(vfsmount, mnt_root);
 			continue;
 		}
-		/* Reached without a mount: the root of the filesystem ends the path. */
-		if (!vfsmount && dentry == parent)
-			break;
-		if (!prepend_name(slot, walk, dentry)) {
+		read_step(&step, dentry);
+		if (!prepend_name(slot, walk, &step.name)) {
 			walk->status |= VALUE_UNRESOLVED;
 			break;
 		}
 		/* Not below any root: memfd, pipes, files of a detached tree. */
-		if (dentry == parent)
+		if (dentry == step.parent)
 			break;
-		dentry = parent;
+		dentry = step.parent;
 	}
 	if (i == PATH_COMPONENTS)
 		walk->status |= VALUE_UNRESOLVED;

@@ -51,7 +51,7 @@ const lossCounters = [
   'SIGNAL_FAILED',
   'PENDING_FULL',
 ] as const satisfies readonly (keyof typeof counterIndexes)[];
-const lossCheckIntervalMs = 1000;
+const housekeepingIntervalMs = 1000;
 
 /** The engine on one node: sensors, policies and the way of events from the ring to the sinks. */
 export class Agent {
@@ -62,8 +62,8 @@ export class Agent {
   readonly #pipeline: EventPipeline;
   readonly #ring: RingBuffer;
   readonly #policies: PolicyManager;
-  readonly #lossTimer: NodeJS.Timeout;
-  #reportedLosses = new Map<string, number>();
+  readonly #timer: NodeJS.Timeout;
+  readonly #reported = new Map<string, number>();
   #closed = false;
 
   /** Loads and attaches the process sensors and starts to deliver events. Throws a KernelError. */
@@ -97,7 +97,7 @@ export class Agent {
       visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
       afterBatch: () => this.#pipeline.flush(),
     });
-    this.#lossTimer = setInterval(() => this.#reportLosses(), lossCheckIntervalMs);
+    this.#timer = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
   }
 
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
@@ -116,7 +116,7 @@ export class Agent {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearInterval(this.#lossTimer);
+    clearInterval(this.#timer);
     this.#table.close();
     this.#sensors.close();
     this.#ring.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
@@ -130,14 +130,29 @@ export class Agent {
     this.close();
   }
 
+  #keepHouse(): void {
+    /* An event that waits for what never comes is reported although the node is idle. */
+    this.#pipeline.flush();
+    this.#pipeline.clock.setOffset(bootTimeOffsetNs());
+    this.#reportLosses();
+  }
+
+  /** Says once a second what was lost since the last time, by cause. */
   #reportLosses(): void {
+    const kernel = lossCounters.map((name): [string, number] => [name, this.#maps.counter(counterIndexes[name])]);
+    this.#reportGrowth(kernel, 'the kernel side dropped events');
+    const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();
+    const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processEvictions });
+    this.#reportGrowth(agent, 'the agent could not use records');
+  }
+
+  #reportGrowth(counts: readonly (readonly [string, number])[], message: string): void {
     const grown: Record<string, number> = {};
-    for (const name of lossCounters) {
-      const count = this.#maps.counter(counterIndexes[name]);
-      const known = this.#reportedLosses.get(name) ?? 0;
+    for (const [name, count] of counts) {
+      const known = this.#reported.get(name) ?? 0;
       if (count > known) grown[name] = count - known;
-      this.#reportedLosses.set(name, count);
+      this.#reported.set(name, count);
     }
-    if (Object.keys(grown).length > 0) this.#options.log.warn({ lost: grown }, 'the kernel side dropped events');
+    if (Object.keys(grown).length > 0) this.#options.log.warn({ lost: grown }, message);
   }
 }

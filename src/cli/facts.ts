@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
 import { collectFacts } from '../kernel/facts.ts';
 import { InputError, UsageError } from './errors.ts';
-import { readPolicies, showDiagnostics } from './read-policies.ts';
 import { printFacts } from './print-facts.ts';
+import { readPolicies, showDiagnostics } from './read-policies.ts';
 import { type FactsSelection, selectFacts, selectionFor } from './select-facts.ts';
 
 export const factsUsage = `Usage: jatai facts [options] > kernel.json

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BtfFile } from '../ebpf/btf-reader.ts';
+import { readElfSection } from '../ebpf/elf-reader.ts';
 import { InputError, isSystemError, systemReason } from './errors.ts';
 
 const buildFolder = join(import.meta.dirname, '..', '..', 'build');
@@ -7,6 +9,13 @@ const buildFolder = join(import.meta.dirname, '..', '..', 'build');
 /** The BPF objects that are compiled when the package is built. Throws an InputError that says what to do when they are missing. */
 export function readObjects(): { runtime: Uint8Array; process: Uint8Array } {
   return { runtime: readObject('runtime.o'), process: readObject('process.o') };
+}
+
+/** How the functions that compiled programs call are declared: needed to compile for any kernel. */
+export function readRuntimeTypes(): BtfFile {
+  const types = readElfSection(readObject('runtime.o'), '.BTF');
+  if (types === undefined) throw new InputError('build/runtime.o has no type information', 'Run make clean build.');
+  return BtfFile.parse(types);
 }
 
 function readObject(name: string): Uint8Array {

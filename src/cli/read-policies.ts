@@ -24,7 +24,12 @@ export function readPolicies(paths: readonly string[]): ReadPolicies {
   const problems = [
     ...unreadable.map(({ path, reason }) => pathProblem(path, 'unreadable', withoutCall(reason), '')),
     ...emptyFolders(paths, texts).map((path) =>
-      pathProblem(path, 'no-policies', 'The directory has no policies', 'Policies are files that end in .yaml or .yml.'),
+      pathProblem(
+        path,
+        'no-policies',
+        'The directory has no policies',
+        'Policies are files that end in .yaml or .yml.',
+      ),
     ),
   ];
   return { policies, diagnostics: [...problems, ...diagnostics], texts, sourceText: loader.sourceText.bind(loader) };

@@ -22,7 +22,7 @@ SIGHUP reads the policies again and switches to them without a gap.
   --policy FILE|DIR     policies to load; may be given several times
   -o, --output FORMAT   json or compact on standard output (default: compact on a terminal, else json)
   --export FILE         append events as JSON lines to a file (mode 0600)
-  --mode MODE           enforce or monitor, for all policies that do not set policy-mode themselves
+  --mode MODE           enforce or monitor, whatever the policies say in policy-mode
   --duration TIME       stop after this time: 500ms, 30s, 5m, 1h
   --strict              end with status 1 when anything cannot be loaded as asked
   --enable-process-cred show credentials and capabilities of processes
@@ -65,7 +65,7 @@ export async function runCommand(args: string[]): Promise<number> {
   const agent = new Agent({
     facts,
     objects: readObjects(),
-    sinks: openSinks(options),
+    sinks: openSinks(options, log),
     nodeName: nodeName(),
     log,
     sourceText: (file, line) => loader.sourceText(file, line),
@@ -108,10 +108,7 @@ function readyLine(word: string, result: ApplyResult, errors: number): string {
 const policiesInMode = new WeakMap<object, Map<PolicyMode, Policy>>();
 
 /** The policy in another mode; the same object each time, so that its programs stay. */
-function withMode(
-  policy: Policy,
-  mode: PolicyMode,
-): Policy {
+function withMode(policy: Policy, mode: PolicyMode): Policy {
   if (policy.mode === mode) return policy;
   const known = policiesInMode.get(policy) ?? new Map();
   policiesInMode.set(policy, known);
@@ -129,23 +126,26 @@ async function runUntilStopped(agent: Agent, loader: PolicyLoader, options: RunO
   };
   process.once('SIGINT', stop).once('SIGTERM', stop).on('SIGHUP', reload);
   const timer = options.durationMs === undefined ? undefined : setTimeout(stop, options.durationMs);
-  /* Whoever reads our events went away: nothing is left to do when that was the only output. */
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') stop();
-  });
   await promise;
   clearTimeout(timer);
   process.removeListener('SIGHUP', reload);
 }
 
-function openSinks(options: RunOptions): EventSink[] {
+function openSinks(options: RunOptions, log: Logger): EventSink[] {
   const sinks: EventSink[] = [];
-  if (options.output === 'json') sinks.push(new JsonSink(stdoutOutput()));
+  const report = (message: string) => {
+    log.warn(message);
+    /* Whoever read our events went away: nothing is left to do when that was the only output. */
+    if (sinks.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
+  };
+  const stdout = stdoutOutput({ report });
+  if (options.output === 'json') sinks.push(new JsonSink(stdout));
   if (options.output === 'compact') {
     const colors = colorsFor(options.color, process.stdout.isTTY, process.env);
-    sinks.push(new CompactSink(stdoutOutput(), { nodeName: nodeName(), colors }));
+    sinks.push(new CompactSink(stdout, { nodeName: nodeName(), colors }));
   }
-  if (options.export !== undefined) sinks.push(openJsonFile(options.export));
+  if (options.export !== undefined)
+    sinks.push(openJsonFile(options.export, { report: (message) => log.warn(message) }));
   return sinks;
 }
 
@@ -157,7 +157,8 @@ function nodeName(): string {
 function parseRunOptions(args: string[]): RunOptions | undefined {
   const { values, positionals } = parseRunArguments(args);
   if (values.help) return undefined;
-  if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}": policies are given with --policy`);
+  if (positionals.length > 0)
+    throw new UsageError(`Unexpected argument "${positionals[0]}": policies are given with --policy`);
   const output = oneOf('output', values.output, ['json', 'compact', 'none']);
   return {
     policies: values.policy,
@@ -212,7 +213,8 @@ const longestTimerMs = 2 ** 31 - 1;
 function parseDuration(text: string): number {
   const match = /^(\d+)(ms|s|m|h)$/.exec(text);
   const durationMs = match === null ? Number.NaN : Number(match[1]) * durationUnitsMs[match[2]!]!;
-  if (!(durationMs <= longestTimerMs)) throw new UsageError(`--duration "${text}" is not a time such as 500ms, 30s, 5m or 1h`);
+  if (!(durationMs <= longestTimerMs))
+    throw new UsageError(`--duration "${text}" is not a time such as 500ms, 30s, 5m or 1h`);
   return durationMs;
 }
 

@@ -16,7 +16,12 @@ const syscallPrefixes = ['__x64_sys_', '__arm64_sys_'];
 
 /** Every name that `resolvePolicy` may ask a kernel for on behalf of these policies, for any way to attach. */
 export function selectionFor(policies: readonly Policy[]): FactsSelection {
-  const selection = { functions: new Set<string>(), tracepoints: new Set<string>(), rawTracepoints: new Set<string>(), syscalls: new Set<string>() };
+  const selection = {
+    functions: new Set<string>(),
+    tracepoints: new Set<string>(),
+    rawTracepoints: new Set<string>(),
+    syscalls: new Set<string>(),
+  };
   for (const hook of policies.flatMap((policy) => policy.hooks)) addHook(hook, selection);
   return selection;
 }

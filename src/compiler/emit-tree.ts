@@ -1,5 +1,5 @@
 import { type FunctionBuilder, type Label, R1, R2, R7, R8, R9 } from '../ebpf/function-builder.ts';
-import { sockValue } from '../events/wire.ts';
+import { limits, sockValue } from '../events/wire.ts';
 import type { Component } from '../policy/operand.ts';
 import type { Network } from '../policy/operand-networks.ts';
 import { mergeRanges, type Range } from '../policy/operand-ranges.ts';
@@ -32,8 +32,8 @@ function groupByComponent(entries: readonly TreeEntry[]): Map<Component, TreeEnt
 }
 
 function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: readonly TreeEntry[], end: Label): void {
-  const forward = entries.flatMap((entry) => patternsOf(entry, false));
-  const backward = entries.flatMap((entry) => patternsOf(entry, true));
+  const forward = entries.flatMap((entry) => patternsOf(value, entry, false));
+  const backward = entries.flatMap((entry) => patternsOf(value, entry, true));
   code.line(entries[0]!.test.source);
   if (forward.length > 0) {
     const offset = emitStringPointer(code, value, 'start', end);
@@ -45,15 +45,19 @@ function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: reado
   }
 }
 
-/** An exact match is a prefix that ends with the NUL of the string. */
-function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
+function patternsOf(value: PlanValue, entry: TreeEntry, backward: boolean): Pattern[] {
   const { match, effect, test } = entry;
   if (match.kind !== 'strings' || (match.match === 'postfix') !== backward) return [];
-  return match.values.map((text) => ({
-    text: match.match === 'equal' ? Buffer.concat([text, Buffer.of(0)]) : text,
-    effect,
-    source: test.source,
-  }));
+  return match.values.map((text) => {
+    if (match.match === 'equal') return { ...exactPattern(value, text), effect, source: test.source };
+    return { text, effect, source: test.source };
+  });
+}
+
+/** An exact match is a prefix that ends with the NUL of the string; a longer path of a binary is cut and has one too. */
+function exactPattern(value: PlanValue, text: Uint8Array): Pick<Pattern, 'text' | 'maxLength'> {
+  const isCut = value.source.kind === 'binary' && text.length === limits.BINARY_SIZE - 1;
+  return { text: Buffer.concat([text, Buffer.of(0)]), ...(isCut && { maxLength: text.length }) };
 }
 
 function emitNumberTrees(

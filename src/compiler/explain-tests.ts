@@ -1,9 +1,10 @@
-import { capabilityNames } from '../policy/capabilities.ts';
+import { addressText } from '../events/address.ts';
 import { domainOf } from '../policy/argument-types.ts';
+import { capabilityNames } from '../policy/capabilities.ts';
+import { familyNumbers, fileTypeNumbers, protocolNumbers, stateNumbers } from '../policy/network-names.ts';
 import type { Component, Operand } from '../policy/operand.ts';
 import type { Network } from '../policy/operand-networks.ts';
 import type { Range } from '../policy/operand-ranges.ts';
-import { familyNumbers, fileTypeNumbers, protocolNumbers, stateNumbers } from '../policy/network-names.ts';
 import { joinWords, quote } from './explain-text.ts';
 import type { PlanMatch, PlanTest, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
@@ -19,13 +20,15 @@ const componentWords: Readonly<Record<Exclude<Component, 'self'>, string>> = {
   state: 'state of',
 };
 
+const addressFamilies = { ipv4: 2, ipv6: 10 } as const;
+
 /** `destination port of sk is 22 or 512 to 514`. */
 export function explainTest(test: PlanTest, value: PlanValue, name: string, facts: KernelFacts): string {
   const subject = test.component === 'self' ? name : `${componentWords[test.component]} ${name}`;
   return `${subject} ${explainMatch(test.match, test.negate, numberWords(test.component, value, facts))}`;
 }
 
-/** `returns less than 0`, for a filter on the return value of type `type`. */
+/** `is less than 0`, for a filter on a return value of type `type`. */
 export function explainReturnFilter(operand: Operand, type: PlanValue['type']): string {
   const negate = 'negate' in operand && operand.negate;
   return explainMatch(operand, negate, integerWords(type));
@@ -34,36 +37,35 @@ export function explainReturnFilter(operand: Operand, type: PlanValue['type']): 
 /** How the numbers of a value are put into words. */
 interface NumberWords {
   readonly range: (range: Range) => string;
-  /** Bits of a mask. */
-  readonly mask: (mask: bigint) => string;
+  readonly maskVerb: string;
+  readonly bits: (mask: bigint) => readonly string[];
 }
 
 function explainMatch(match: PlanMatch, negate: boolean, words: NumberWords): string {
   switch (match.kind) {
     case 'ranges':
-      return `${negate ? 'is not' : 'is'} ${joinWords(match.ranges.map(words.range), 'or') || 'any number at all'}`;
+      return alternatives('is', match.ranges.map(words.range), negate);
     case 'mask':
-      return `${negate ? 'has none of' : 'has'} ${words.mask(match.mask)}`;
+      return alternatives(words.maskVerb, words.bits(match.mask), negate);
     case 'strings':
-      return `${stringVerb(match.match, negate)} ${joinWords(match.values.map((text) => quote(Buffer.from(text).toString())), 'or')}`;
+      return alternatives(
+        stringVerbs[match.match],
+        match.values.map((text) => quote(Buffer.from(text).toString())),
+        negate,
+      );
     case 'networks':
-      return `${negate ? 'is not' : 'is'} in ${joinWords(match.networks.map(networkText), 'or')}`;
+      return alternatives('is in', match.networks.map(networkText), negate);
     default:
       return match satisfies never;
   }
 }
 
-function stringVerb(match: 'equal' | 'prefix' | 'postfix', negate: boolean): string {
-  switch (match) {
-    case 'equal':
-      return negate ? 'is not' : 'is';
-    case 'prefix':
-      return negate ? 'does not start with' : 'starts with';
-    case 'postfix':
-      return negate ? 'does not end with' : 'ends with';
-    default:
-      return match satisfies never;
-  }
+const stringVerbs = { equal: 'is', prefix: 'starts with', postfix: 'ends with' } as const;
+
+/** `is a or b`, `is not a`, `is none of a and b`. */
+function alternatives(verb: string, words: readonly string[], negate: boolean): string {
+  if (!negate) return `${verb} ${joinWords(words, 'or')}`;
+  return words.length === 1 && verb === 'is' ? `is not ${words[0]}` : `${verb} none of ${joinWords(words, 'and')}`;
 }
 
 function numberWords(component: Component, value: PlanValue, facts: KernelFacts): NumberWords {
@@ -81,7 +83,7 @@ function numberWords(component: Component, value: PlanValue, facts: KernelFacts)
     default:
       return integerWords('uint16');
   }
-  if (value.source.kind === 'capabilities') return { ...integerWords('uint64'), mask: capabilityText };
+  if (value.source.kind === 'capabilities') return capabilityWords;
   if (value.source.kind !== 'namespace') return integerWords(value.type);
   const host = facts.hostNamespaces[value.source.namespace];
   return namedWords(new Map(host === undefined ? [] : [["the host's", host]]));
@@ -103,27 +105,28 @@ function integerWords(type: PlanValue['type']): NumberWords {
       if (min === domain.min && domain.min < 0n) return `less than ${max + 1n}`;
       return `${min} to ${max}`;
     },
-    mask: (mask) => `a bit of 0x${mask.toString(16)}`,
+    maskVerb: 'has a bit of',
+    bits: (mask) => [`0x${mask.toString(16)}`],
   };
 }
 
-function capabilityText(mask: bigint): string {
-  const bits = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => mask & (1n << BigInt(bit)));
-  return joinWords(bits.map((bit) => capabilityNames[bit] ?? `capability ${bit}`), 'or');
-}
+const capabilityWords: NumberWords = {
+  ...integerWords('uint64'),
+  maskVerb: 'hold',
+  bits: (mask) => {
+    const numbers = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => mask & (1n << BigInt(bit)));
+    return numbers.map((number) => capabilityNames[number] ?? `capability ${number}`);
+  },
+};
 
 function networkText({ family, address, prefixLength }: Network): string {
-  const text = family === 4 ? address.join('.') : ipv6Text(address);
-  return prefixLength === address.length * 8 ? text : `${text}/${prefixLength}`;
-}
-
-/** As RFC 5952 wants it: the longest run of zero groups becomes `::`. */
-function ipv6Text(address: Uint8Array): string {
-  const groups = Array.from({ length: 8 }, (_, group) => (address[2 * group]! << 8) | address[2 * group + 1]!);
-  const hex = groups.map((group) => group.toString(16)).join(':');
-  const runs = hex.match(/\b0(?::0\b)+/g) ?? [];
-  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
-  if (longest === '') return hex;
-  const at = hex.indexOf(longest);
-  return `${hex.slice(0, at).replace(/:$/, '')}::${hex.slice(at + longest.length).replace(/^:/, '')}`;
+  const bytes = Buffer.from(address);
+  const text = addressText(family === 4 ? addressFamilies.ipv4 : addressFamilies.ipv6, {
+    bytes,
+    start: 0,
+    end: bytes.length,
+  });
+  /* Events show a mapped address as IPv4; the length of the prefix counts the bits before it. */
+  const shown = family === 6 && !text.includes(':') ? `::ffff:${text}` : text;
+  return prefixLength === bytes.length * 8 ? shown : `${shown}/${prefixLength}`;
 }

@@ -1,5 +1,5 @@
-import type { AttachPoint, HookPlan, PlanSelector, PlanSpec, PlanTest, PlanValue } from './hook-plan.ts';
 import { alignColumns, count, joinWords } from './explain-text.ts';
+import type { AttachPoint, HookPlan, PlanSelector, PlanSpec, PlanTest, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import { eagerValues } from './value-trees.ts';
 
@@ -50,7 +50,9 @@ function parameterNames(attach: AttachPoint, facts: KernelFacts): readonly strin
   }
   if (attach.mechanism === 'raw_tracepoint') return namesOf(facts.rawTracepoints[attach.target]?.parameters);
   if (attach.mechanism === 'lsm') {
-    return namesOf((facts.functions[`bpf_lsm_${attach.target}`] ?? facts.functions[`security_${attach.target}`])?.parameters);
+    return namesOf(
+      (facts.functions[`bpf_lsm_${attach.target}`] ?? facts.functions[`security_${attach.target}`])?.parameters,
+    );
   }
   return namesOf(facts.functions[attach.target]?.parameters);
 }

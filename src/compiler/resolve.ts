@@ -1,6 +1,7 @@
 import type { ConcreteType } from '../policy/argument-types.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Argument, HookSpec, Policy, Position } from '../policy/model.ts';
+import type { ArgFilter, Argument, HookSpec, Policy, Position } from '../policy/model.ts';
+import { operandOf } from '../policy/operand.ts';
 import { contradicts, inferType } from './argument-inference.ts';
 import { planAttach } from './attach-planner.ts';
 import type { AttachPoint, ResolvedArgument, ResolvedHook } from './hook-plan.ts';
@@ -44,6 +45,8 @@ function resolveHook(
   for (const note of decision.attach.degraded) report('warning', hook.position, 'degraded', note, '');
   const errorsBefore = diagnostics.length;
   const args = hook.args.map((argument) => resolveArgument(hook, argument, decision.attach, facts, report));
+  const resolvedReturn = hook.returnArg && returnType(hook.returnArg, hook, facts);
+  checkInferredFilters(hook, args, resolvedReturn, report);
   const failed = diagnostics.slice(errorsBefore).some((diagnostic) => diagnostic.severity === 'error');
   if (failed) return undefined;
   return {
@@ -51,9 +54,28 @@ function resolveHook(
     hook,
     attach: decision.attach,
     args,
-    returnType: hook.returnArg && returnType(hook.returnArg, hook, facts),
+    returnType: resolvedReturn,
     functionName: decision.functionName,
   };
+}
+
+/** Filters on arguments whose type was left to the kernel: only now their values have a meaning. */
+function checkInferredFilters(
+  hook: HookSpec,
+  args: readonly ResolvedArgument[],
+  returned: ConcreteType | undefined,
+  report: Report,
+): void {
+  const check = (filter: ArgFilter, written: Argument | undefined, type: ConcreteType | undefined) => {
+    if (written?.type !== 'auto' || type === undefined || type === 'nop') return;
+    for (const { severity, position, code, message, hint } of operandOf(type, filter).diagnostics) {
+      report(severity, position, code, message, hint);
+    }
+  };
+  for (const { matchArgs, matchReturnArgs } of hook.selectors) {
+    for (const filter of matchArgs) check(filter, hook.args[filter.argument], args[filter.argument]?.type);
+    for (const filter of matchReturnArgs) check(filter, hook.returnArg, returned);
+  }
 }
 
 type Report = (

@@ -6,6 +6,8 @@ import { type Effect, emitEffect, joinEffects } from './effects.ts';
 /** A text that a string has to start or end with. */
 export interface Pattern {
   readonly text: Uint8Array;
+  /** Greatest length of the string: for a text as long as what is kept of a string, where its NUL says nothing. */
+  readonly maxLength?: number;
   readonly effect: Effect;
   readonly source: SourceLine;
 }
@@ -15,7 +17,8 @@ const wordSize = 8;
 /**
  * Emits the decision tree that finds every pattern the string at `base + offset` starts with, comparing eight bytes
  * at a time: its cost grows with the logarithm of the number of patterns. An exact match is a pattern that ends with
- * the terminating NUL. At least one word behind the longest pattern has to be readable. Uses R1, R2.
+ * the terminating NUL. At least one word behind the longest pattern has to be readable. The length of the string is in
+ * R8. Uses R1, R2.
  */
 export function emitPrefixTree(code: FunctionBuilder, base: Register, offset: number, patterns: readonly Pattern[]): void {
   emitNode(code, patterns, 0, {
@@ -115,7 +118,9 @@ function emitWords(code: FunctionBuilder, patterns: readonly Pattern[], depth: n
 function emitHit(code: FunctionBuilder, patterns: readonly Pattern[], direction: Direction): void {
   const end = code.newLabel('hit');
   code.line(patterns[0]!.source);
-  if (direction.needsLength) code.jumpImm('lt', R8, patterns[0]!.text.length, end);
+  const { text, maxLength } = patterns[0]!;
+  if (direction.needsLength) code.jumpImm('lt', R8, text.length, end);
+  if (maxLength !== undefined) code.jumpImm('gt', R8, maxLength, end);
   emitEffect(code, joinEffects(patterns.map((pattern) => pattern.effect)));
   code.place(end);
 }

@@ -25,9 +25,6 @@ import { ObjectMap } from './object-map.ts';
 import { ObjectProgram } from './object-program.ts';
 import { type SourceLine, summariseVerifierLog } from './verifier-log.ts';
 
-// biome-ignore lint/performance/noBarrelFile: linking comes right before opening, for every caller
-export { linkObjects } from './linker.ts';
-
 /** Kernels before 5.2 take no larger log, later ones fill what is there: enough for a refusal after a million instructions. */
 const VERIFIER_LOG_BYTES = 16 * 1024 * 1024 - 1;
 /** Shared by all objects: loading is synchronous. Pages the kernel does not write cost nothing. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { collectFacts } from './facts.ts';
 import { lazyRecord } from './lazy-record.ts';
+import { presumeFeatures } from './presumed-features.ts';
 
 const facts = collectFacts();
 
@@ -62,5 +63,28 @@ describe('lazyRecord', () => {
     expect(() => {
       (record as Record<string, string>)['a'] = 'x';
     }).toThrow(TypeError);
+  });
+});
+
+describe('presumeFeatures', () => {
+  const functionIds = new Map([
+    ['register_ftrace_direct', 1],
+    ['bpf_override_return', 2],
+  ]);
+
+  function available(version: [number, number, number]): string[] {
+    const features = presumeFeatures({ version, functionIds, config: undefined, tracepoints: new Set() });
+    return Object.entries(features)
+      .filter(([, fact]) => fact.available)
+      .map(([feature]) => feature);
+  }
+
+  test('goes by version and by what was compiled in', () => {
+    expect(available([5, 10, 0])).toEqual(
+      expect.arrayContaining(['btf', 'ringBuffer', 'fentry', 'fmodRet', 'kprobeOverride']),
+    );
+    expect(available([5, 10, 0])).not.toContain('atomicFetch');
+    expect(available([5, 10, 0])).not.toContain('kprobeMulti');
+    expect(available([6, 1, 0])).toEqual(expect.arrayContaining(['atomicFetch', 'taskStorage', 'bpfLoop']));
   });
 });

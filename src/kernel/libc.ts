@@ -102,3 +102,11 @@ export function viewMemory(address: bigint, length: number): ArrayBuffer {
   }
   return koffi.view(address, length);
 }
+
+/** Stops when it is collected: keep a reference. `start` takes the options and the callback again. */
+export type PollHandle = ReturnType<typeof koffi.node.poll>;
+
+/** Calls `onReadable` from the event loop, again and again, while `fd` is readable. */
+export function pollReadable(fd: number, onReadable: () => void): PollHandle {
+  return koffi.node.poll(fd, { readable: true }, onReadable);
+}

@@ -124,7 +124,7 @@ export class RingBuffer {
     }
   }
 
-  /** Stops reading and unmaps the memory; safe to call twice and from `visit`'s `afterBatch`. Records left are lost. */
+  /** Stops reading and unmaps the memory; safe to call twice and from `afterBatch`, not from `visit`. Records left are lost. */
   close(): void {
     if (this.#closed) {
       return;

@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { type PollHandle, pollReadable } from './libc.ts';
 
 export interface RingPollerOptions {
   readonly fd: number;
@@ -19,7 +19,7 @@ const BUSY_INTERVAL_MS = 2;
 export class RingPoller {
   readonly #options: RingPollerOptions;
   /** The handle stops when it is collected: the reference keeps it. */
-  readonly #handle: ReturnType<typeof koffi.node.poll>;
+  readonly #handle: PollHandle;
   #polling = false;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -27,7 +27,7 @@ export class RingPoller {
 
   constructor(options: RingPollerOptions) {
     this.#options = options;
-    this.#handle = koffi.node.poll(options.fd, { readable: true }, () => this.#run());
+    this.#handle = pollReadable(options.fd, () => this.#run());
     this.#polling = true;
   }
 

@@ -17,17 +17,21 @@ export class LoadedFilter {
   readonly plan: HookPlan;
   readonly #object: BpfObject;
   readonly #fd: number;
+  readonly #instructions: number;
   readonly #ring: RingBuffer;
 
   constructor(object: BpfObject, program: string, plan: HookPlan, ring: RingBuffer) {
     this.#object = object;
-    this.#fd = object.program(program).fd;
+    const { fd, instructionCount } = object.program(program);
+    this.#fd = fd;
+    this.#instructions = instructionCount;
     this.plan = plan;
     this.#ring = ring;
   }
 
-  get fd(): number {
-    return this.#fd;
+  /** eBPF instructions, those of the runtime functions it calls included. */
+  get instructionCount(): number {
+    return this.#instructions;
   }
 
   run(context: Uint8Array): Outcome {

@@ -277,7 +277,7 @@ test('matchBinaries', () => {
       .values,
   ).toEqual(many);
   checkSelector(`matchBinaries: [{operator: In, values: [/${'a'.repeat(511)}]}]`, [
-    '1:41 error string-too-long: The path is 512 bytes long; 511 are compared for a running process',
+    '1:41 error string-too-long: The path is 512 bytes long; 510 are compared for a running process',
   ]);
   checkSelector(`matchBinaries: [{operator: Postfix, values: [${'a'.repeat(257)}]}]`, [
     '1:46 error string-too-long: The path is 257 bytes long; 256 are compared for a running process',
