@@ -1,26 +1,9 @@
 import type { SchemaObject } from 'ajv';
-import type { KernelFacts, KernelFeature } from '../compiler/kernel-facts.ts';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import { featureTitles } from './feature-titles.ts';
 
 /** `KernelFacts.schema` that this version reads and writes. */
 export const factsFormat = 1 satisfies KernelFacts['schema'];
-
-const features: Readonly<Record<KernelFeature, true>> = {
-  btf: true,
-  ringBuffer: true,
-  kprobe: true,
-  kprobeMulti: true,
-  kprobeOverride: true,
-  fentry: true,
-  fmodRet: true,
-  lsm: true,
-  tracepoint: true,
-  syscallTracepoint: true,
-  rawTracepoint: true,
-  sendSignal: true,
-  atomicFetch: true,
-  taskStorage: true,
-  bpfLoop: true,
-};
 
 const text: SchemaObject = { type: 'string' };
 const flag: SchemaObject = { type: 'boolean' };
@@ -51,7 +34,7 @@ export const factsSchema: SchemaObject = members({
   release: text,
   version: { type: 'array', items: [size, size, size], minItems: 3, additionalItems: false },
   machine: { type: 'string', enum: ['x86_64', 'aarch64'] satisfies KernelFacts['machine'][] },
-  features: members(Object.fromEntries(Object.keys(features).map((name) => [name, feature]))),
+  features: members(Object.fromEntries(Object.keys(featureTitles).map((name) => [name, feature]))),
   preemption: {
     type: 'string',
     enum: ['none', 'voluntary', 'full', 'lazy', 'realtime', 'unknown'] satisfies KernelFacts['preemption'][],

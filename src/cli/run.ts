@@ -27,7 +27,7 @@ SIGHUP reads the policies again and switches to them without a gap.
   --strict              end with status 1 when anything cannot be loaded as asked
   --enable-process-cred show credentials and capabilities of processes
   --enable-process-ns   show namespaces of processes
-  --ring-size SIZE      bytes of the event ring (default 64M), rounded up to a power of two; suffix K, M or G
+  --ring-size SIZE      bytes of the event ring (default 32M), rounded up to a power of two; suffix K, M or G
   --color WHEN          auto, always or never
   --log-level LEVEL     trace, debug, info, warn, error (default warn)
 `;

@@ -85,7 +85,10 @@ export function emitEnsureRead(code: FunctionBuilder, hook: HookCode, id: number
   if (hook.eager.has(id)) return;
   const known = code.newLabel('known');
   emitJumpIfSet(code, frame.at.done, 1n << BigInt(id), known);
-  code.movReg(R1, R7).movReg(R2, R6).callFunction(readerName(valueById(hook, id)));
+  code
+    .movReg(R1, R7)
+    .movReg(R2, R6)
+    .callFunction(readerName(valueById(hook, id)));
   code.place(known);
 }
 
@@ -105,4 +108,3 @@ export function emitJumpUnlessSet(code: FunctionBuilder, offset: number, mask: b
   code.jump(target);
   code.place(set);
 }
-

@@ -1,13 +1,13 @@
 import { type FunctionBuilder, type Label, R1, R2, R7, R8, R9 } from '../ebpf/function-builder.ts';
-import { limits, sockValue } from '../events/wire.ts';
+import { sockValue } from '../events/wire.ts';
 import type { Component } from '../policy/operand.ts';
 import type { Network } from '../policy/operand-networks.ts';
 import { mergeRanges, type Range } from '../policy/operand-ranges.ts';
 import { fitsImmediate } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
 import { emitSlotField, emitStringPointer, isSigned, valueOffset } from './emit-value.ts';
-import { type NumberSet, emitNumberTree } from './number-tree.ts';
 import type { PlanMatch, PlanValue } from './hook-plan.ts';
+import { emitNumberTree, type NumberSet } from './number-tree.ts';
 import { emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
 import type { TreeEntry, ValueTree } from './value-trees.ts';
 
@@ -32,8 +32,8 @@ function groupByComponent(entries: readonly TreeEntry[]): Map<Component, TreeEnt
 }
 
 function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: readonly TreeEntry[], end: Label): void {
-  const forward = entries.flatMap((entry) => patternsOf(value, entry, false));
-  const backward = entries.flatMap((entry) => patternsOf(value, entry, true));
+  const forward = entries.flatMap((entry) => patternsOf(entry, false));
+  const backward = entries.flatMap((entry) => patternsOf(entry, true));
   code.line(entries[0]!.test.source);
   if (forward.length > 0) {
     const offset = emitStringPointer(code, value, 'start', end);
@@ -45,19 +45,15 @@ function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: reado
   }
 }
 
-function patternsOf(value: PlanValue, entry: TreeEntry, backward: boolean): Pattern[] {
+/** An exact match is a prefix that ends with the NUL of the string. */
+function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
   const { match, effect, test } = entry;
   if (match.kind !== 'strings' || (match.match === 'postfix') !== backward) return [];
-  return match.values.map((text) => {
-    if (match.match === 'equal') return { ...exactPattern(value, text), effect, source: test.source };
-    return { text, effect, source: test.source };
-  });
-}
-
-/** An exact match is a prefix that ends with the NUL of the string; a longer path of a binary is cut and has one too. */
-function exactPattern(value: PlanValue, text: Uint8Array): Pick<Pattern, 'text' | 'maxLength'> {
-  const isCut = value.source.kind === 'binary' && text.length === limits.BINARY_SIZE - 1;
-  return { text: Buffer.concat([text, Buffer.of(0)]), ...(isCut && { maxLength: text.length }) };
+  return match.values.map((text) => ({
+    text: match.match === 'equal' ? Buffer.concat([text, Buffer.of(0)]) : text,
+    effect,
+    source: test.source,
+  }));
 }
 
 function emitNumberTrees(
@@ -133,7 +129,11 @@ function emitNetworkTrees(
 ): void {
   const after = code.newLabel(component);
   code.line(entries[0]!.test.source);
-  const sets = entries.map((entry) => ({ ranges: ipv4Ranges(entry.match), hit: entry.effect, source: entry.test.source }));
+  const sets = entries.map((entry) => ({
+    ranges: ipv4Ranges(entry.match),
+    hit: entry.effect,
+    source: entry.test.source,
+  }));
   if (sets.some((set) => set.ranges.length > 0)) {
     const otherFamily = code.newLabel('not_ipv4');
     emitJumpUnlessFamily(code, value, 4, otherFamily, end);

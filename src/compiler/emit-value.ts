@@ -1,4 +1,17 @@
-import { type FunctionBuilder, type Label, R0, R1, R2, R3, R4, R6, R7, R8, R9, type Register } from '../ebpf/function-builder.ts';
+import {
+  type FunctionBuilder,
+  type Label,
+  R0,
+  R1,
+  R2,
+  R3,
+  R4,
+  R6,
+  R7,
+  R8,
+  R9,
+  type Register,
+} from '../ebpf/function-builder.ts';
 import { helpers } from '../ebpf/helper-ids.ts';
 import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE } from '../events/wire.ts';
 import type { HookCode } from './hook-code.ts';
@@ -167,7 +180,14 @@ function emitField(code: FunctionBuilder, field: TracepointField, to: Register):
 
 /** Brings a register of the kernel to the width and sign of the type. */
 function emitNarrow(code: FunctionBuilder, register: Register, type: PlanValue['type']): void {
-  const widths: Readonly<Record<string, number>> = { sint8: 8, uint8: 8, sint16: 16, uint16: 16, sint32: 32, uint32: 32 };
+  const widths: Readonly<Record<string, number>> = {
+    sint8: 8,
+    uint8: 8,
+    sint16: 16,
+    uint16: 16,
+    sint32: 32,
+    uint32: 32,
+  };
   const width = widths[type];
   if (width === undefined) return;
   if (type === 'uint32') {
@@ -209,7 +229,10 @@ export function emitStringPointer(
   code.jumpImm('gt', R8, limits.STRING_SIZE, unreadable);
   code.movReg(R9, R7).aluImm('add', R9, slotOffset(value));
   if (right) {
-    code.movImm(R1, limits.STRING_SIZE).aluReg('sub', R1, R8).aluImm('and', R1, 2 * limits.STRING_SIZE - 1);
+    code
+      .movImm(R1, limits.STRING_SIZE)
+      .aluReg('sub', R1, R8)
+      .aluImm('and', R1, 2 * limits.STRING_SIZE - 1);
     code.aluReg('add', R9, R1);
   } else {
     code.aluReg('add', R9, R8);
@@ -221,4 +244,3 @@ export function emitStringPointer(
 export function emitSlotField(code: FunctionBuilder, size: 4 | 8, to: Register, value: PlanValue, at: number): void {
   code.movReg(to, R7).aluImm('add', to, slotOffset(value)).load(size, to, to, at);
 }
-

@@ -37,14 +37,14 @@ export function explainReturnFilter(operand: Operand, type: PlanValue['type']): 
 /** How the numbers of a value are put into words. */
 interface NumberWords {
   readonly range: (range: Range) => string;
-  readonly maskVerb: string;
+  readonly maskVerb: Verb;
   readonly bits: (mask: bigint) => readonly string[];
 }
 
 function explainMatch(match: PlanMatch, negate: boolean, words: NumberWords): string {
   switch (match.kind) {
     case 'ranges':
-      return alternatives('is', match.ranges.map(words.range), negate);
+      return alternatives(verbs.is, match.ranges.map(words.range), negate);
     case 'mask':
       return alternatives(words.maskVerb, words.bits(match.mask), negate);
     case 'strings':
@@ -54,18 +54,33 @@ function explainMatch(match: PlanMatch, negate: boolean, words: NumberWords): st
         negate,
       );
     case 'networks':
-      return alternatives('is in', match.networks.map(networkText), negate);
+      return alternatives(verbs.isIn, match.networks.map(networkText), negate);
     default:
       return match satisfies never;
   }
 }
 
-const stringVerbs = { equal: 'is', prefix: 'starts with', postfix: 'ends with' } as const;
+/** How a comparison is said: of any of several alternatives, of one that must not hold, of several that must not. */
+interface Verb {
+  readonly any: string;
+  readonly not: string;
+  readonly none: string;
+}
 
-/** `is a or b`, `is not a`, `is none of a and b`. */
-function alternatives(verb: string, words: readonly string[], negate: boolean): string {
-  if (!negate) return `${verb} ${joinWords(words, 'or')}`;
-  return words.length === 1 && verb === 'is' ? `is not ${words[0]}` : `${verb} none of ${joinWords(words, 'and')}`;
+const verbs = {
+  is: { any: 'is', not: 'is not', none: 'is none of' },
+  isIn: { any: 'is in', not: 'is not in', none: 'is in none of' },
+  startsWith: { any: 'starts with', not: 'does not start with', none: 'starts with none of' },
+  endsWith: { any: 'ends with', not: 'does not end with', none: 'ends with none of' },
+  hasBit: { any: 'has a bit of', not: 'has no bit of', none: 'has no bit of' },
+  hold: { any: 'hold', not: 'do not hold', none: 'hold none of' },
+} as const satisfies Record<string, Verb>;
+
+const stringVerbs = { equal: verbs.is, prefix: verbs.startsWith, postfix: verbs.endsWith } as const;
+
+function alternatives(verb: Verb, words: readonly string[], negate: boolean): string {
+  if (!negate) return `${verb.any} ${joinWords(words, 'or')}`;
+  return words.length === 1 ? `${verb.not} ${words[0]}` : `${verb.none} ${joinWords(words, 'and')}`;
 }
 
 function numberWords(component: Component, value: PlanValue, facts: KernelFacts): NumberWords {
@@ -105,14 +120,14 @@ function integerWords(type: PlanValue['type']): NumberWords {
       if (min === domain.min && domain.min < 0n) return `less than ${max + 1n}`;
       return `${min} to ${max}`;
     },
-    maskVerb: 'has a bit of',
+    maskVerb: verbs.hasBit,
     bits: (mask) => [`0x${mask.toString(16)}`],
   };
 }
 
 const capabilityWords: NumberWords = {
   ...integerWords('uint64'),
-  maskVerb: 'hold',
+  maskVerb: verbs.hold,
   bits: (mask) => {
     const numbers = Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => mask & (1n << BigInt(bit)));
     return numbers.map((number) => capabilityNames[number] ?? `capability ${number}`);

@@ -6,8 +6,6 @@ import { type Effect, emitEffect, joinEffects } from './effects.ts';
 /** A text that a string has to start or end with. */
 export interface Pattern {
   readonly text: Uint8Array;
-  /** Greatest length of the string: for a text as long as what is kept of a string, where its NUL says nothing. */
-  readonly maxLength?: number;
   readonly effect: Effect;
   readonly source: SourceLine;
 }
@@ -17,10 +15,14 @@ const wordSize = 8;
 /**
  * Emits the decision tree that finds every pattern the string at `base + offset` starts with, comparing eight bytes
  * at a time: its cost grows with the logarithm of the number of patterns. An exact match is a pattern that ends with
- * the terminating NUL. At least one word behind the longest pattern has to be readable. The length of the string is in
- * R8. Uses R1, R2.
+ * the terminating NUL. At least one word behind the longest pattern has to be readable. Uses R1, R2.
  */
-export function emitPrefixTree(code: FunctionBuilder, base: Register, offset: number, patterns: readonly Pattern[]): void {
+export function emitPrefixTree(
+  code: FunctionBuilder,
+  base: Register,
+  offset: number,
+  patterns: readonly Pattern[],
+): void {
   emitNode(code, patterns, 0, {
     load: (depth) => code.load(8, R1, base, offset + wordSize * depth),
     /* The first bytes of a word are its low ones: shift the others out at the top. */
@@ -35,7 +37,12 @@ export function emitPrefixTree(code: FunctionBuilder, base: Register, offset: nu
  * The same for endings: `base + offset` is the end of the string, whose length is in R8, so that bytes before its
  * start cannot take part.
  */
-export function emitPostfixTree(code: FunctionBuilder, base: Register, offset: number, patterns: readonly Pattern[]): void {
+export function emitPostfixTree(
+  code: FunctionBuilder,
+  base: Register,
+  offset: number,
+  patterns: readonly Pattern[],
+): void {
   emitNode(code, patterns, 0, {
     load: (depth) => code.load(8, R1, base, offset - wordSize * (depth + 1)),
     alignPart: (length) => code.aluImm('rsh', R1, 8 * (wordSize - length)),
@@ -67,9 +74,20 @@ function emitNode(code: FunctionBuilder, patterns: readonly Pattern[], depth: nu
   const complete = patterns.filter((pattern) => remaining(pattern) === 0);
   if (complete.length > 0) emitHit(code, complete, direction);
   for (let length = 1; length < wordSize; length++) {
-    emitPart(code, patterns.filter((pattern) => remaining(pattern) === length), depth, length, direction);
+    emitPart(
+      code,
+      patterns.filter((pattern) => remaining(pattern) === length),
+      depth,
+      length,
+      direction,
+    );
   }
-  emitWords(code, patterns.filter((pattern) => remaining(pattern) >= wordSize), depth, direction);
+  emitWords(
+    code,
+    patterns.filter((pattern) => remaining(pattern) >= wordSize),
+    depth,
+    direction,
+  );
 }
 
 /** Patterns that end inside the word at this depth, all with the same number of bytes in it. */
@@ -118,9 +136,7 @@ function emitWords(code: FunctionBuilder, patterns: readonly Pattern[], depth: n
 function emitHit(code: FunctionBuilder, patterns: readonly Pattern[], direction: Direction): void {
   const end = code.newLabel('hit');
   code.line(patterns[0]!.source);
-  const { text, maxLength } = patterns[0]!;
-  if (direction.needsLength) code.jumpImm('lt', R8, text.length, end);
-  if (maxLength !== undefined) code.jumpImm('gt', R8, maxLength, end);
+  if (direction.needsLength) code.jumpImm('lt', R8, patterns[0]!.text.length, end);
   emitEffect(code, joinEffects(patterns.map((pattern) => pattern.effect)));
   code.place(end);
 }

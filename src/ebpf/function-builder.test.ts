@@ -86,5 +86,19 @@ function placeTwice(builder: FunctionBuilder): void {
 
 function jumpToEnd(builder: FunctionBuilder): void {
   const label = builder.newLabel('end');
-  builder.jump(label).place(label).build();
+  builder.jumpImm('eq', R0, 0, label).place(label).build();
 }
+
+test('a jump to the next instruction is taken back', () => {
+  const builder = new FunctionBuilder('f');
+  const next = builder.newLabel('next');
+  builder.jump(next).place(next).exit();
+  expect(builder.build().instructions).toHaveLength(1);
+});
+
+test('a jump that another label stands behind stays', () => {
+  const builder = new FunctionBuilder('f');
+  const [behind, end] = [builder.newLabel('behind'), builder.newLabel('end')];
+  builder.jumpImm('eq', R0, 0, behind).jump(end).place(behind).place(end).exit();
+  expect(builder.build().instructions.map(({ offset }) => offset)).toEqual([1, 0, 0]);
+});

@@ -61,6 +61,7 @@ export class FunctionBuilder {
   readonly #instructions: Instruction[] = [];
   readonly #jumps: Jump[] = [];
   readonly #places = new Map<Label, number>();
+  #lastPlace = -1;
   readonly #labelNames = new Set<string>();
   #source: SourceLine | undefined;
 
@@ -87,12 +88,24 @@ export class FunctionBuilder {
     return { name, owner: this };
   }
 
-  /** Makes the label stand for the next instruction. */
+  /** Makes the label stand for the next instruction. A jump to it that would be the last instruction is taken back. */
   place(label: Label): this {
     this.#checkOwner(label);
     if (this.#places.has(label)) throw this.#error(`label "${label.name}" is placed twice`);
+    if (this.#endsWithJumpTo(label)) {
+      this.#instructions.pop();
+      this.#jumps.pop();
+    }
     this.#places.set(label, this.length);
+    this.#lastPlace = this.length;
     return this;
+  }
+
+  /** Not when another label stands behind the jump: it would move to the place of the jump, which others reach. */
+  #endsWithJumpTo(label: Label): boolean {
+    const jump = this.#jumps.at(-1);
+    if (jump?.label !== label || jump.index !== this.length - 1 || this.#lastPlace === this.length) return false;
+    return this.#instructions[jump.index]!.opcode === jumpOpcode;
   }
 
   /** dst = imm, sign-extended from 32 bits. */

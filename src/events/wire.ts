@@ -84,7 +84,7 @@ export const limits = {
   /** ...and cut after this many, which is more than the default stack limit allows (2 MiB). */
   ARGS_CHUNKS: 320,
   /** Bytes of the ring buffer, a power of two. */
-  RING_SIZE: 64 * 1024 * 1024,
+  RING_SIZE: 32 * 1024 * 1024,
 } as const;
 
 /** `record_header.kind`. */

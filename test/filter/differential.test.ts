@@ -26,6 +26,11 @@ test('compiled filters and reference evaluator agree on random policies and call
 
 test.for(sabotages)('a broken filter is caught: $name', { timeout: 120_000 }, ({ apply }, context) => {
   using setup = setUp(context);
-  const { mismatch } = runDifferential(setup.host, setup.process, { seed, cases: 10_000, casesPerPlan: 200, sabotage: apply });
+  const { mismatch } = runDifferential(setup.host, setup.process, {
+    seed,
+    cases: 10_000,
+    casesPerPlan: 200,
+    sabotage: apply,
+  });
   expect(mismatch?.problem).toMatch(/^expected .*, got /);
 });

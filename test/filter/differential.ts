@@ -34,7 +34,11 @@ export interface DifferentialResult {
 }
 
 /** Random policies on random calls: compiled filter against reference evaluator, up to the first disagreement. */
-export function runDifferential(host: FilterHost, process: TestProcess, options: DifferentialOptions): DifferentialResult {
+export function runDifferential(
+  host: FilterHost,
+  process: TestProcess,
+  options: DifferentialOptions,
+): DifferentialResult {
   const counts = { cases: 0, plans: 0, matched: 0, refused: 0, selectors: 0, selectorsHit: 0 };
   while (counts.cases < options.cases) {
     const cases = Math.min(options.casesPerPlan ?? 1000, options.cases - counts.cases);
@@ -53,7 +57,12 @@ interface Counts {
   selectorsHit: number;
 }
 
-function runPlan(host: FilterHost, process: TestProcess, options: DifferentialOptions, counts: Counts): Mismatch | undefined {
+function runPlan(
+  host: FilterHost,
+  process: TestProcess,
+  options: DifferentialOptions,
+  counts: Counts,
+): Mismatch | undefined {
   const { seed, cases, sabotage } = options;
   const random = new Random(seed);
   const source: PolicySource = { random, parameters: randomParameters(random), pools: randomPools(random), process };
@@ -85,6 +94,7 @@ function runPlan(host: FilterHost, process: TestProcess, options: DifferentialOp
     counts.selectorsHit += hit.size;
   }
   const dirty = host.dirtyFrames();
-  if (dirty.length > 0) return { seed, trial, input: undefined, problem: `frames are left with ${dirty.join(', ')} set` };
+  if (dirty.length > 0)
+    return { seed, trial, input: undefined, problem: `frames are left with ${dirty.join(', ')} set` };
   return undefined;
 }

@@ -23,7 +23,9 @@ export class ReferenceFilter {
 
   constructor(plan: HookPlan, process: TestProcess, hostNamespaces: Readonly<Record<string, number>>) {
     this.#expectations = plan.specs.map(expectationOf);
-    this.#errors = [...new Set(this.#expectations.flatMap(({ consequences }) => consequences.flatMap(({ errors }) => errors)))];
+    this.#errors = [
+      ...new Set(this.#expectations.flatMap(({ consequences }) => consequences.flatMap(({ errors }) => errors))),
+    ];
     this.#process = process;
     this.#hostNamespaces = hostNamespaces;
   }
@@ -51,7 +53,8 @@ function expectationOf(spec: PlanSpec): Expectation {
   const { hook, policy } = spec.resolved;
   const selectors = hook.selectors.map(({ actions }) => ({
     post: !actions.some(({ kind }) => kind === 'NoPost'),
-    errors: policy.mode === 'monitor' ? [] : actions.flatMap((action) => (action.kind === 'Override' ? [action.error] : [])),
+    errors:
+      policy.mode === 'monitor' ? [] : actions.flatMap((action) => (action.kind === 'Override' ? [action.error] : [])),
   }));
   return {
     spec,

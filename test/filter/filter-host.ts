@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { KernelFacts, Parameter } from '../../src/compiler/kernel-facts.ts';
-import type { HookPlan } from '../../src/compiler/hook-plan.ts';
 import { compileHook } from '../../src/compiler/compile.ts';
+import type { HookPlan } from '../../src/compiler/hook-plan.ts';
+import type { KernelFacts, Parameter } from '../../src/compiler/kernel-facts.ts';
 import { BtfFile } from '../../src/ebpf/btf-reader.ts';
 import { readElfSection } from '../../src/ebpf/elf-reader.ts';
 import { counters, frame, limits, processState } from '../../src/events/wire.ts';
@@ -89,7 +89,17 @@ export class FilterHost {
     const dirty = new Set<string>();
     for (let index = 0; index < this.#frames.maxEntries; index++) {
       const bytes = this.#frames.lookup(new Uint8Array(Uint32Array.of(index).buffer))!;
-      for (const name of ['busy', 'done', 'want', 'signals', 'refusals', 'call_id', 'candidates', 'matches', 'atoms'] as const) {
+      for (const name of [
+        'busy',
+        'done',
+        'want',
+        'signals',
+        'refusals',
+        'call_id',
+        'candidates',
+        'matches',
+        'atoms',
+      ] as const) {
         const { offset, size, count } = frame.fields.find((field) => field.name === name)!;
         if (bytes.subarray(offset, offset + size * count).some((byte) => byte !== 0)) dirty.add(name);
       }
@@ -115,7 +125,10 @@ export class FilterHost {
 
 /** The hooked event gets parameters that can be read as any type. */
 function testFacts(facts: KernelFacts): KernelFacts {
-  const parameters = Array.from({ length: parameterCount }, (_, index): Parameter => ({ name: `p${index}`, type: 'void *', size: 8, signed: false }));
+  const parameters = Array.from(
+    { length: parameterCount },
+    (_, index): Parameter => ({ name: `p${index}`, type: 'void *', size: 8, signed: false }),
+  );
   const prototype = { parameters, returns: { type: 'void', size: 0, signed: false } };
   return { ...facts, rawTracepoints: { [hookTarget.event]: prototype } };
 }

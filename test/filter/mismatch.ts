@@ -101,7 +101,10 @@ function* withSmaller<Item>(items: readonly Item[], smaller: (item: Item) => Ite
 export function printMismatch({ seed, trial, input, problem }: Mismatch): string {
   const values = input?.values
     .slice(0, trial.parameters.length)
-    .map((value, index) => `  ${index}: ${trial.parameters[index]!.types.length === 1 ? trial.parameters[index]!.types[0] : 'integer'} ${printValue(value)}`);
+    .map(
+      (value, index) =>
+        `  ${index}: ${trial.parameters[index]!.types.length === 1 ? trial.parameters[index]!.types[0] : 'integer'} ${printValue(value)}`,
+    );
   const lines = [
     `seed ${seed}: ${problem}`,
     printSketch(trial.sketch),

@@ -1,10 +1,27 @@
-import type { ConcreteType } from '../../src/policy/argument-types.ts';
 import { limits } from '../../src/events/wire.ts';
+import type { ConcreteType } from '../../src/policy/argument-types.ts';
 import type { Random } from './random.ts';
 
-export type IntegerType = 'sint8' | 'sint16' | 'sint32' | 'sint64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'syscall64';
+export type IntegerType =
+  | 'sint8'
+  | 'sint16'
+  | 'sint32'
+  | 'sint64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'syscall64';
 export const integerTypes: readonly IntegerType[] = [
-  'sint8', 'sint16', 'sint32', 'sint64', 'uint8', 'uint16', 'uint32', 'uint64', 'syscall64',
+  'sint8',
+  'sint16',
+  'sint32',
+  'sint64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'syscall64',
 ];
 
 /** How the test passes a parameter: as a number, or as the address of a value of one of these shapes. */

@@ -1,10 +1,10 @@
-import { familyNumbers, fileTypeNumbers, protocolNumbers, stateNumbers } from '../../src/policy/network-names.ts';
 import { parseInteger } from '../../src/policy/integer-text.ts';
+import { familyNumbers, fileTypeNumbers, protocolNumbers, stateNumbers } from '../../src/policy/network-names.ts';
 import { parseNetwork } from '../../src/policy/operand-networks.ts';
 import type { InputValue } from '../../src/policy/reference-evaluator.ts';
 import { parameterCount } from './parameters.ts';
-import type { PolicySource } from './random-policies.ts';
 import type { Random } from './random.ts';
+import type { PolicySource } from './random-policies.ts';
 import type { FilterFields, FilterSketch, PlanSketch, SelectorSketch } from './sketch.ts';
 
 /** One call of the hooked function. */
@@ -30,7 +30,9 @@ export class InputGenerator {
     this.#selectors = sketch.policies.flatMap(({ hooks }) => hooks.flatMap(({ selectors }) => selectors));
     const filters = this.#selectors.flatMap((selector) => selector.filters);
     const onArguments = filters.filter(({ list }) => list === 'matchArgs').map(({ fields }) => fields);
-    this.#filtersByParameter = source.parameters.map((_, index) => onArguments.filter((fields) => fields.index === index));
+    this.#filtersByParameter = source.parameters.map((_, index) =>
+      onArguments.filter((fields) => fields.index === index),
+    );
     this.#binaries = filters.flatMap(({ list, fields }) => (list === 'matchBinaries' ? fields.values.map(String) : []));
   }
 
@@ -46,7 +48,8 @@ export class InputGenerator {
     const { random, pools } = this.#source;
     if (random.chance(10)) return new Uint8Array(0);
     const aim = aims.find(({ list }) => list === 'matchBinaries');
-    const known = this.#binaries.length > 0 && random.chance(80) ? random.pick(this.#binaries) : random.pick(pools.paths);
+    const known =
+      this.#binaries.length > 0 && random.chance(80) ? random.pick(this.#binaries) : random.pick(pools.paths);
     const start = encode(known);
     const binary = aim === undefined ? nearText(random, start) : aimedText(random, aim.fields, start);
     return random.chance(3) ? joinBytes(binary, randomBytes(random, random.between(500, 600))) : binary;
@@ -57,7 +60,9 @@ export class InputGenerator {
     const parameter = parameters[index];
     if (parameter === undefined) return { kind: 'integer', value: random.word() };
     if (parameter.shape !== 'number' && random.chance(4)) return { kind: 'unreadable' };
-    const aimed = aims.filter(({ list, fields }) => list === 'matchArgs' && fields.index === index).map(({ fields }) => fields);
+    const aimed = aims
+      .filter(({ list, fields }) => list === 'matchArgs' && fields.index === index)
+      .map(({ fields }) => fields);
     const known = this.#filtersByParameter[index]!;
     const filters = aimed.length > 0 ? aimed : known.length > 0 && random.chance(90) ? [random.pick(known)] : [];
     switch (parameter.shape) {
@@ -66,7 +71,11 @@ export class InputGenerator {
       case 'text':
         return { kind: 'string', value: this.#randomText(filters, this.#source.pools.texts) };
       case 'path':
-        return { kind: 'path', value: this.#randomText(filters, this.#source.pools.paths), mode: this.#randomMode(filters) };
+        return {
+          kind: 'path',
+          value: this.#randomText(filters, this.#source.pools.paths),
+          mode: this.#randomMode(filters),
+        };
       case 'socket':
       case 'sockaddr':
         return filters.reduce((socket, fields) => aimSocket(random, socket, fields), this.#randomSocket());
@@ -78,7 +87,9 @@ export class InputGenerator {
   #randomNumber(aim: FilterFields | undefined): bigint {
     const { random } = this.#source;
     if (aim === undefined || random.chance(10)) return random.word();
-    const ends = String(random.pick(aim.values)).split(':').map((text) => parseInteger(text)!);
+    const ends = String(random.pick(aim.values))
+      .split(':')
+      .map((text) => parseInteger(text)!);
     const between = ends[0]! + ((ends.at(-1)! - ends[0]!) >> BigInt(random.between(0, 4)));
     const number = random.pick([...ends, ...ends, between, ends[0]! - 1n, ends.at(-1)! + 1n]);
     const kept = aim.operator === 'Mask' && random.chance(60) ? number & random.word() : number;
@@ -96,7 +107,10 @@ export class InputGenerator {
   #randomMode(filters: readonly FilterFields[]): number {
     const { random } = this.#source;
     const aim = filters.find(({ operator }) => operator.endsWith('FileType'));
-    const name = aim !== undefined && random.chance(60) ? String(random.pick(aim.values)) : random.pick([...fileTypeNumbers.keys()]);
+    const name =
+      aim !== undefined && random.chance(60)
+        ? String(random.pick(aim.values))
+        : random.pick([...fileTypeNumbers.keys()]);
     return fileTypeNumbers.get(name)! | random.between(1, 0o777);
   }
 

@@ -1,12 +1,21 @@
+import type { ConcreteType } from '../../src/policy/argument-types.ts';
 import { capabilityNames } from '../../src/policy/capabilities.ts';
 import { namespaceNames } from '../../src/policy/namespace-names.ts';
 import { familyNumbers, fileTypeNumbers, protocolNumbers, stateNumbers } from '../../src/policy/network-names.ts';
 import { operatorsFor } from '../../src/policy/operators.ts';
-import type { ConcreteType } from '../../src/policy/argument-types.ts';
+import { maxBinaryLength, maxBinaryPostfixLength } from '../../src/policy/rules/match-binaries.ts';
 import type { IntegerType, TestParameter } from './parameters.ts';
 import type { Pools } from './pools.ts';
 import type { Random } from './random.ts';
-import type { ArgumentSketch, FilterFields, FilterSketch, HookSketch, PlanSketch, PolicySketch, SelectorSketch } from './sketch.ts';
+import type {
+  ArgumentSketch,
+  FilterFields,
+  FilterSketch,
+  HookSketch,
+  PlanSketch,
+  PolicySketch,
+  SelectorSketch,
+} from './sketch.ts';
 import type { TestProcess } from './test-process.ts';
 
 /** What random policies are made from. */
@@ -20,7 +29,13 @@ export interface PolicySource {
 /** One to forty hook specifications of several policies, all on one hook. */
 export function randomPlan(source: PolicySource): PlanSketch {
   const { random } = source;
-  let left = random.pick([1, random.between(1, 4), random.between(2, 10), random.between(5, 20), random.between(20, 40)]);
+  let left = random.pick([
+    1,
+    random.between(1, 4),
+    random.between(2, 10),
+    random.between(5, 20),
+    random.between(20, 40),
+  ]);
   const policies: PolicySketch[] = [];
   while (left > 0) {
     const count = Math.min(left, random.pick([1, 1, 1, 2, 3]));
@@ -40,7 +55,8 @@ function randomHostNamespaces({ random, process }: PolicySource): Record<string,
 function randomHook(source: PolicySource): HookSketch {
   const { random, parameters } = source;
   const args: ArgumentSketch[] = [];
-  for (const [index, { types }] of parameters.entries()) if (random.chance(60)) args.push({ index, type: random.pick(types) });
+  for (const [index, { types }] of parameters.entries())
+    if (random.chance(60)) args.push({ index, type: random.pick(types) });
   const selectors = random.pick([0, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6]);
   return { args, selectors: Array.from({ length: selectors }, () => randomSelector(source, args)) };
 }
@@ -77,11 +93,22 @@ function argumentValue(source: PolicySource, type: string, operator: string): st
       return random.pick(pools.networks);
     case 'SPort':
     case 'DPort':
-      return random.chance(20) ? rangeText(random.pick(pools.ports), random.pick(pools.ports)) : `${random.pick(pools.ports)}`;
+      return random.chance(20)
+        ? rangeText(random.pick(pools.ports), random.pick(pools.ports))
+        : `${random.pick(pools.ports)}`;
     case 'Protocol':
-      return random.pick([random.pick(['IPPROTO_TCP', 'IPPROTO_UDP']), random.pick([...protocolNumbers.keys()]), '6', '5:20']);
+      return random.pick([
+        random.pick(['IPPROTO_TCP', 'IPPROTO_UDP']),
+        random.pick([...protocolNumbers.keys()]),
+        '6',
+        '5:20',
+      ]);
     case 'Family':
-      return random.pick([random.pick(['AF_INET', 'AF_INET6', 'AF_UNIX']), random.pick([...familyNumbers.keys()]), '1:3']);
+      return random.pick([
+        random.pick(['AF_INET', 'AF_INET6', 'AF_UNIX']),
+        random.pick([...familyNumbers.keys()]),
+        '1:3',
+      ]);
     case 'State':
       return random.pick([random.pick([...stateNumbers.keys()]), '3', '2:5']);
     case 'FileType':
@@ -97,7 +124,8 @@ function textValue({ random, pools }: PolicySource, type: string): string {
 
 function numberValue({ random, pools }: PolicySource, type: IntegerType, operator: string): string {
   const number = () => random.pick(pools.numbers[type]);
-  if (operator.endsWith('InRange') || (operator.endsWith('InMap') && random.chance(30))) return rangeText(number(), number());
+  if (operator.endsWith('InRange') || (operator.endsWith('InMap') && random.chance(30)))
+    return rangeText(number(), number());
   const value = number();
   return value >= 0n && random.chance(20) ? `0x${value.toString(16)}` : `${value}`;
 }
@@ -115,7 +143,7 @@ function pidFilter({ random, process }: PolicySource): FilterSketch {
 
 function binaryFilter({ random, pools }: PolicySource): FilterSketch {
   const operator = random.pick(['In', 'NotIn', 'Prefix', 'NotPrefix', 'Postfix', 'NotPostfix']);
-  const bound = operator.endsWith('Postfix') ? 256 : 511;
+  const bound = operator.endsWith('Postfix') ? maxBinaryPostfixLength : maxBinaryLength;
   const paths = pools.paths.filter((path) => path !== '' && Buffer.byteLength(path) <= bound);
   return { list: 'matchBinaries', fields: { operator, values: random.picks(paths, random.pick([1, 1, 2, 6])) } };
 }

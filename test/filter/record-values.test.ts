@@ -77,7 +77,9 @@ function socketBytes(type: ConcreteType, socket: Extract<InputValue, { kind: 'so
   const bytes = Buffer.alloc(isAddress ? sockaddrValue.size : sockValue.size);
   bytes.set(socket.saddr, sockValue.at.saddr);
   if (!isAddress) bytes.set(socket.daddr, sockValue.at.daddr);
-  const fields = isAddress ? (['sport', 'family'] as const) : (['sport', 'family', 'dport', 'protocol', 'state'] as const);
+  const fields = isAddress
+    ? (['sport', 'family'] as const)
+    : (['sport', 'family', 'dport', 'protocol', 'state'] as const);
   for (const field of fields) bytes.writeUInt32LE(socket[field], sockValue.at[field]);
   return bytes;
 }
@@ -89,7 +91,10 @@ function checkRecord(plan: HookPlan, record: HookRecord, values: readonly InputV
     const { start, length, status: got } = record.values[id]!;
     expect({ type, status: got }).toEqual({ type, status });
     if (!record.buffer.subarray(start, start + length).equals(bytes)) {
-      expect({ type, bytes: record.buffer.toString('hex', start, start + length) }).toEqual({ type, bytes: bytes.toString('hex') });
+      expect({ type, bytes: record.buffer.toString('hex', start, start + length) }).toEqual({
+        type,
+        bytes: bytes.toString('hex'),
+      });
     }
   }
 }

@@ -11,12 +11,20 @@ export interface Sabotage {
 }
 
 export const sabotages: readonly Sabotage[] = [
-  breakTest('a negation is forgotten', (test) => test.negate, (test) => {
-    test.negate = false;
-  }),
-  breakTest('a negation is added', (test) => !test.negate, (test) => {
-    test.negate = true;
-  }),
+  breakTest(
+    'a negation is forgotten',
+    (test) => test.negate,
+    (test) => {
+      test.negate = false;
+    },
+  ),
+  breakTest(
+    'a negation is added',
+    (test) => !test.negate,
+    (test) => {
+      test.negate = true;
+    },
+  ),
   breakMatch('a range ends one too late', 'ranges', (match) => {
     const last = match.ranges.at(-1);
     if (last !== undefined) match.ranges = match.ranges.with(-1, { ...last, max: last.max + 1n });
@@ -45,7 +53,10 @@ export const sabotages: readonly Sabotage[] = [
     match.match = match.match === 'postfix' ? 'prefix' : match.match;
   }),
   breakMatch('a network is compared with one bit less', 'networks', (match) => {
-    match.networks = match.networks.map((network) => ({ ...network, prefixLength: Math.max(network.prefixLength - 1, 0) }));
+    match.networks = match.networks.map((network) => ({
+      ...network,
+      prefixLength: Math.max(network.prefixLength - 1, 0),
+    }));
   }),
   breakSelectors('one of several filters is lost', (selectors) => {
     const selector = selectors.find(({ tests }) => tests.length > 1);
@@ -62,7 +73,10 @@ export const sabotages: readonly Sabotage[] = [
     apply: (plan) => (plan.errors.length > 1 ? { plan: { ...plan, errors: plan.errors.toReversed() } } : undefined),
   },
   { name: 'a jump goes the other way', apply: (_, random) => ({ tamper: (code) => invertJump(code, random) }) },
-  { name: 'a compared word differs in one bit', apply: (_, random) => ({ tamper: (code) => changeWord(code, random) }) },
+  {
+    name: 'a compared word differs in one bit',
+    apply: (_, random) => ({ tamper: (code) => changeWord(code, random) }),
+  },
 ];
 
 /** Written to in a copy that belongs to the sabotage. */
@@ -114,7 +128,15 @@ const jumpClass = 5;
 const loadImmediate64 = 0x18;
 
 const opposites: ReadonlyMap<number, number> = new Map(
-  ([['eq', 'ne'], ['gt', 'le'], ['ge', 'lt'], ['sgt', 'sle'], ['sge', 'slt']] as const).flatMap(([left, right]) => [
+  (
+    [
+      ['eq', 'ne'],
+      ['gt', 'le'],
+      ['ge', 'lt'],
+      ['sgt', 'sle'],
+      ['sge', 'slt'],
+    ] as const
+  ).flatMap(([left, right]) => [
     [jumpOperation[left], jumpOperation[right]],
     [jumpOperation[right], jumpOperation[left]],
   ]),

@@ -24,7 +24,10 @@ export function setUp(context: TestContext): Setup {
 
 /** Our pid as a program of the kernel sees it: taken from the record of a policy that matches every call. */
 function ownTgid(host: FilterHost): number {
-  const sketch: PlanSketch = { policies: [{ name: 'all', mode: 'enforce', hooks: [{ args: [], selectors: [] }] }], hostNamespaces: {} };
+  const sketch: PlanSketch = {
+    policies: [{ name: 'all', mode: 'enforce', hooks: [{ args: [], selectors: [] }] }],
+    hostNamespaces: {},
+  };
   let tgid = 0;
   using filter = host.load(planSketch(sketch, host.facts));
   filter.runWithRecord(new InputMemory().context, (record) => {

@@ -60,7 +60,8 @@ export function parseSketch(sketch: PlanSketch): Policy[] {
   const text = printSketch(sketch);
   const { policies, diagnostics } = checkPolicies(text, file);
   const errors = diagnostics.filter(({ severity }) => severity === 'error');
-  if (errors.length > 0) throw new Error(`the test made a wrong policy:\n${printDiagnostics(errors, new Map([[file, text]]))}`);
+  if (errors.length > 0)
+    throw new Error(`the test made a wrong policy:\n${printDiagnostics(errors, new Map([[file, text]]))}`);
   return policies.map((policy, position) => ({
     ...policy,
     hooks: policy.hooks.map((hook, index) => addOverrides(hook, sketch.policies[position]!.hooks[index]!)),

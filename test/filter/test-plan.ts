@@ -2,7 +2,7 @@ import type { HookPlan, ResolvedHook } from '../../src/compiler/hook-plan.ts';
 import type { KernelFacts } from '../../src/compiler/kernel-facts.ts';
 import { planHook } from '../../src/compiler/plan.ts';
 import { resolvePolicy } from '../../src/compiler/resolve.ts';
-import { parseSketch, type PlanSketch } from './sketch.ts';
+import { type PlanSketch, parseSketch } from './sketch.ts';
 
 let lastPlanId = 0;
 
