@@ -4,6 +4,7 @@
  * loaded, so code for newer kernels may stand beside code for older ones. All parameters and results are __u64: the
  * compiler describes them by number only.
  *
+ * guards.h          what refuses most calls before anything is claimed
  * frames.h          claim a scratch frame
  * read-values.h     arguments of the hooked function
  * process-values.h  the calling process
@@ -12,6 +13,7 @@
  */
 #include <bpf/bpf_endian.h>
 #include "frames.h"
+#include "guards.h"
 #include "process-values.h"
 #include "read-values.h"
 #include "records.h"

@@ -82,7 +82,8 @@ export class Agent {
     this.#sensors = new BaseSensors(objects.process, this.#maps);
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
-    if (existing.left > 0) options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
+    if (existing.left > 0)
+      options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');
     this.#table = new HookTable(this.#maps, objects.runtime);
     this.#policies = new PolicyManager({

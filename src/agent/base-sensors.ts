@@ -34,4 +34,3 @@ export class BaseSensors {
     this.#object.close();
   }
 }
-

@@ -44,7 +44,11 @@ export class PolicyLoader {
     const policies = [...files.values()].flatMap((file) => file.policies);
     const duplicates = checkDuplicates(policies);
     const diagnostics = [...files.values()].flatMap((file) => file.diagnostics);
-    return { policies: withoutDuplicates(policies, duplicates), diagnostics: [...diagnostics, ...duplicates], unreadable };
+    return {
+      policies: withoutDuplicates(policies, duplicates),
+      diagnostics: [...diagnostics, ...duplicates],
+      unreadable,
+    };
   }
 
   /** A line of a file as it was when it was last loaded; empty when there is none. */

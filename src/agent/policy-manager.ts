@@ -191,13 +191,20 @@ function refusalOf(hooks: readonly ResolvedHook[], error: unknown): PolicyRefusa
   const log = error instanceof KernelError ? error.verifierLog : undefined;
   const candidates = hooks.map(({ policy }) => policy);
   const line = log === undefined ? undefined : summariseVerifierLog(log).line;
-  const culprit = candidates.find((policy) => line !== undefined && fileNameOf(policy.file) === fileNameOf(line.file)) ?? candidates.at(-1)!;
+  const culprit =
+    candidates.find((policy) => line !== undefined && fileNameOf(policy.file) === fileNameOf(line.file)) ??
+    candidates.at(-1)!;
   const hook = hooks.find((candidate) => candidate.policy === culprit)!.hook;
-  const position = line !== undefined && fileNameOf(culprit.file) === fileNameOf(line.file) ? { line: line.line, column: 1 } : hook.position;
+  const position =
+    line !== undefined && fileNameOf(culprit.file) === fileNameOf(line.file)
+      ? { line: line.line, column: 1 }
+      : hook.position;
   const hint = error instanceof KernelError ? error.hint : '';
   return {
     policy: culprit,
-    diagnostics: [{ file: culprit.file, ...position, severity: 'error', code: 'kernel-refused', message: error.message, hint }],
+    diagnostics: [
+      { file: culprit.file, ...position, severity: 'error', code: 'kernel-refused', message: error.message, hint },
+    ],
   };
 }
 

@@ -15,7 +15,7 @@ export function explainFailure(error: unknown, args: readonly string[], usage: s
   if (error instanceof Error && error.name === 'UsageError') return usageFailure(error.message, args, usage);
   if (isArgumentError(error)) return usageFailure(argumentMessage(error, usage ?? ''), args, usage);
   if (error instanceof InputError) return failure(error.message, error.hint);
-  if (error instanceof Error && error.name === 'KernelError') return failure(error.message, privilegeHint());
+  if (error instanceof Error && error.name === 'KernelError') return failure(error.message, '');
   if (isSystemError(error)) return failure(`${error.path ?? error.syscall}: ${systemReason(error)}`, '');
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { text: `jatai: this is a bug in jatai:\n${stack}\n`, status: 70 };
@@ -36,15 +36,15 @@ function isArgumentError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_');
 }
 
-/** Node's messages in short, with the nearest option of the usage text. */
+/** What node:util says, in short and with the nearest option of the usage text. */
 function argumentMessage(error: Error, usage: string): string {
   const unknown = /^Unknown option '(-[^']*)'/.exec(error.message)?.[1];
-  if (unknown === undefined) return error.message.replace(/^Option '(?:-\w, )?(--[\w-]+) <value>'/, 'The option $1');
-  const options = new Set(usage.match(/--[a-z][a-z-]*/g));
-  const hint = suggest(unknown, options);
-  return `Unknown option "${unknown}"${hint === '' ? '' : `. ${hint}`}`;
-}
-
-function privilegeHint(): string {
-  return process.getuid?.() === 0 ? '' : 'Run it as root: programs are loaded into the kernel.';
+  if (unknown !== undefined) {
+    const hint = suggest(unknown, new Set(usage.match(/--[a-z][a-z-]*/g)));
+    return `Unknown option "${unknown}"${hint === '' ? '' : `. ${hint}`}`;
+  }
+  const option = /(--[\w-]+)/.exec(error.message)?.[1] ?? '';
+  if (error.message.includes('does not take an argument')) return `${option} takes no value`;
+  if (/argument (missing|is ambiguous)/.test(error.message)) return `${option} needs a value`;
+  return error.message;
 }

@@ -28,7 +28,9 @@ export async function factsCommand(args: string[]): Promise<number> {
   const facts = collectFacts();
   process.stdout.write(printFacts(selection === undefined ? facts : selectFacts(facts, selection)));
   if (process.getuid?.() !== 0) {
-    process.stderr.write('jatai: not root: features could not be tried, and tracepoints may be missing\n');
+    process.stderr.write(
+      'jatai: not root: what this kernel can do is presumed, not tried, and tracepoints may be missing\n',
+    );
   }
   return 0;
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suggest } from '../policy/suggest.ts';
 import { type Command, commands } from './commands.ts';
-import { UsageError } from './errors.ts';
+import { InputError, systemReason, UsageError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
 
 const usage = `Usage: jatai COMMAND [options]
@@ -18,12 +18,15 @@ ${Object.entries(commands)
 Exit status: 0 done, 1 a policy or the system stood in the way, 2 wrong use of the command line, 70 a bug in jatai.
 `;
 
-/* Whoever reads our output may go away early, as head does. */
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+/* Whoever reads our output may go away early, as head does: that is no error. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  const { text, status } = explainFailure(new InputError(`standard output: ${systemReason(error)}`), [], undefined);
+  process.stderr.write(text);
+  process.exit(status);
+});
+/* Nobody is left to be told. */
+process.stderr.on('error', () => {});
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -70,9 +73,9 @@ function parseInvocation(args: string[]): Invocation | undefined {
     process.stdout.write(usage);
     return undefined;
   }
-  if (first in commands) return { name: first, rest: args.slice(1) };
+  if (Object.hasOwn(commands, first)) return { name: first, rest: args.slice(1) };
   const pair = `${first} ${second}`;
-  if (pair in commands) return { name: pair, rest: args.slice(2) };
+  if (Object.hasOwn(commands, pair)) return { name: pair, rest: args.slice(2) };
   return parseGroup(first, second);
 }
 

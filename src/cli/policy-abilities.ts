@@ -19,7 +19,8 @@ export interface Ability {
 }
 
 /** Answers by planning one hook of each sort, so that it cannot differ from what the compiler would do. */
-export function policyAbilities(facts: KernelFacts): Ability[] {
+export function policyAbilities(kernel: KernelFacts): Ability[] {
+  const facts = withSampleTargets(kernel);
   return [
     processEvents(facts),
     ...samples.map(({ what, needs, ...sample }) => {
@@ -42,18 +43,17 @@ const position = { line: 0, column: 0 };
 const kill: Action = { kind: 'Sigkill', position };
 const refuse: Action = { kind: 'Override', error: -1, position };
 
-/** Hooks that every kernel has since 5.8. */
 const samples: readonly (Sample & { readonly what: string; readonly needs?: readonly KernelFeature[] })[] = [
-  { what: 'kprobes and fentries on functions', kind: 'kprobe', target: 'tcp_connect' },
-  { what: 'return values of functions', kind: 'kprobe', target: 'tcp_connect', returns: true },
+  { what: 'kprobes and fentries on functions', needs: ['btf'], kind: 'kprobe', target: 'tcp_connect' },
+  { what: 'return values of functions', needs: ['btf'], kind: 'kprobe', target: 'tcp_connect', returns: true },
   { what: 'kprobes on system calls', kind: 'kprobe', target: 'sys_openat', syscall: true },
   { what: 'return values of system calls', kind: 'kprobe', target: 'sys_openat', syscall: true, returns: true },
-  { what: 'lsmhooks', kind: 'lsm', target: 'file_open' },
+  { what: 'lsmhooks', needs: ['btf'], kind: 'lsm', target: 'file_open' },
   { what: 'tracepoints', kind: 'tracepoint', target: 'sched/sched_process_exec' },
-  { what: 'tracepoints with raw: true', kind: 'rawTracepoint', target: 'sched/sched_process_exec' },
+  { what: 'tracepoints with raw: true', needs: ['btf'], kind: 'rawTracepoint', target: 'sched/sched_process_exec' },
   {
     what: 'Sigkill and Signal in security_* functions',
-    needs: ['sendSignal'],
+    needs: ['btf', 'sendSignal'],
     kind: 'kprobe',
     target: 'security_file_open',
     action: kill,
@@ -66,10 +66,31 @@ const samples: readonly (Sample & { readonly what: string; readonly needs?: read
     syscall: true,
     action: kill,
   },
-  { what: 'Override in lsmhooks', kind: 'lsm', target: 'file_open', action: refuse },
-  { what: 'Override in security_* functions', kind: 'kprobe', target: 'security_file_open', action: refuse },
+  { what: 'Override in lsmhooks', needs: ['btf'], kind: 'lsm', target: 'file_open', action: refuse },
+  {
+    what: 'Override in security_* functions',
+    needs: ['btf'],
+    kind: 'kprobe',
+    target: 'security_file_open',
+    action: refuse,
+  },
   { what: 'Override in system calls', kind: 'kprobe', target: 'sys_openat', syscall: true, action: refuse },
 ];
+
+const returnsInt = { parameters: [], returns: { type: 'int', size: 4, signed: true } };
+
+/** The hooks of the samples are in every kernel since 5.8: a file with part of the facts need not name them. */
+function withSampleTargets(facts: KernelFacts): KernelFacts {
+  const syscalls = ['__x64_sys_openat', '__arm64_sys_openat'].filter((name) => name in facts.functions);
+  const functions = ['tcp_connect', 'security_file_open', 'bpf_lsm_file_open', ...syscalls];
+  return {
+    ...facts,
+    syscalls: { openat: 0 },
+    functions: Object.fromEntries(functions.map((name) => [name, returnsInt])),
+    tracepoints: { 'sched/sched_process_exec': { id: 0, fields: [] } },
+    rawTracepoints: { sched_process_exec: returnsInt },
+  };
+}
 
 const samplePolicy: Policy = {
   file: '',

@@ -40,8 +40,11 @@ export async function policyExplainCommand(args: string[]): Promise<number> {
 async function factsFrom(path: string | undefined): Promise<KernelFacts> {
   if (path !== undefined) return readStoredFacts(path);
   /* Only now: explaining from a file needs nothing of the system. */
-  const { collectLocalFacts, localFactsNote } = await import('./local-facts.ts');
-  const { facts, assumed } = collectLocalFacts();
-  if (process.getuid?.() !== 0) process.stderr.write(`jatai: ${localFactsNote(assumed)}\n`);
-  return facts;
+  const { collectFacts } = await import('../kernel/facts.ts');
+  if (process.getuid?.() !== 0) {
+    process.stderr.write(
+      'jatai: not root: what this kernel can do is presumed, not tried, and tracepoints may be missing; use --facts FILE\n',
+    );
+  }
+  return collectFacts();
 }

@@ -8,11 +8,10 @@ export interface Change {
 
 /** What to change about this system so that policies can do more; empty when nothing is missing. */
 export function suggestChanges({ features, preemption }: KernelFacts, isRoot: boolean): Change[] {
+  if (!isRoot) return [{ change: 'run jatai as root', gives: 'certainty: only root can try what is presumed here' }];
   const changes: Change[] = [];
-  if (!isRoot)
-    changes.push({ change: 'run jatai as root', gives: 'an answer: most features can only be tried by root' });
   const forbidden = Object.values(features).some(({ reason }) => reason.startsWith('not permitted'));
-  if (isRoot && forbidden) {
+  if (forbidden) {
     const change =
       'find out what forbids BPF programs: kernel lockdown (/sys/kernel/security/lockdown), a security module, a container without CAP_BPF and CAP_PERFMON';
     changes.push({ change, gives: 'the features above that are not permitted' });

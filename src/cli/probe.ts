@@ -6,7 +6,7 @@ import { UsageError } from './errors.ts';
 import { featureTitles } from './feature-titles.ts';
 import { type Ability, policyAbilities } from './policy-abilities.ts';
 import { type Change, suggestChanges } from './probe-changes.ts';
-import { readStoredFacts } from './read-facts.ts';
+import { readFactsFile } from './read-facts.ts';
 
 export const probeUsage = `Usage: jatai probe [options]
 
@@ -33,7 +33,7 @@ export async function probeCommand(args: string[]): Promise<number> {
     },
   });
   const colors = colorsFor(colorMode(values.color), process.stdout.isTTY, process.env);
-  const facts = values.facts === undefined ? collectFacts() : readStoredFacts(values.facts);
+  const facts = values.facts === undefined ? collectFacts() : readFactsFile(values.facts);
   const isRoot = values.facts !== undefined || process.getuid?.() === 0;
   const report = { facts, abilities: policyAbilities(facts), changes: suggestChanges(facts, isRoot) };
   process.stdout.write(values.json ? printReportJson(report) : printReport(report, colors));

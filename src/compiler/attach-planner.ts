@@ -61,7 +61,11 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
     );
   }
   if (!(bare in facts.syscalls)) {
-    return refused('unknown-syscall', `The kernel has no system call "${bare}"`, nearest(bare, Object.keys(facts.syscalls)));
+    return refused(
+      'unknown-syscall',
+      `The kernel has no system call "${bare}"`,
+      nearest(bare, Object.keys(facts.syscalls)),
+    );
   }
   const degraded = guardDegradation(facts, enforcement);
   const shared = { target: functionName, syscall: true, parameterCount: 1, degraded };
@@ -103,7 +107,11 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
   const prototype = facts.functions[name];
   const enforcement = enforcementOf(policy, hook);
   if (prototype === undefined) {
-    return refused('unknown-function', `The kernel has no function "${name}"`, nearest(name, Object.keys(facts.functions)));
+    return refused(
+      'unknown-function',
+      `The kernel has no function "${name}"`,
+      nearest(name, Object.keys(facts.functions)),
+    );
   }
   if (enforcement !== 'none' && name.startsWith('security_')) {
     const decision = planSecurityEnforcement(name.slice('security_'.length), prototype, enforcement, facts);
@@ -211,7 +219,8 @@ function planLsm(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDeci
     if (decision !== undefined) return renamed(decision, hook.target);
   }
   const observed = planFunction(policy, { ...hook, kind: 'kprobe', target: name, selectors: [] }, facts);
-  if (observed.kind === 'refused') return refused(observed.code, `${facts.features.lsm.reason}; ${observed.reason}`, 'Boot with lsm=...,bpf.');
+  if (observed.kind === 'refused')
+    return refused(observed.code, `${facts.features.lsm.reason}; ${observed.reason}`, 'Boot with lsm=...,bpf.');
   const note = `${facts.features.lsm.reason}: attached to ${name}, which also runs when another LSM refuses`;
   return {
     ...observed,
@@ -230,10 +239,18 @@ function renamed(decision: AttachDecision, functionName: string): AttachDecision
 
 function planTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
   if (!facts.features.tracepoint.available) {
-    return refused('hook-unavailable', `Tracepoints are not available: ${facts.features.tracepoint.reason}`, 'Set raw: true.');
+    return refused(
+      'hook-unavailable',
+      `Tracepoints are not available: ${facts.features.tracepoint.reason}`,
+      'Set raw: true.',
+    );
   }
   if (!(hook.target in facts.tracepoints)) {
-    return refused('unknown-tracepoint', `The kernel has no tracepoint "${hook.target}"`, nearest(hook.target, Object.keys(facts.tracepoints)));
+    return refused(
+      'unknown-tracepoint',
+      `The kernel has no tracepoint "${hook.target}"`,
+      nearest(hook.target, Object.keys(facts.tracepoints)),
+    );
   }
   return attach('', {
     mechanism: 'tracepoint',
@@ -249,11 +266,19 @@ function planTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
 function planRawTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
   const event = hook.target.slice(hook.target.indexOf('/') + 1);
   if (!facts.features.rawTracepoint.available) {
-    return refused('hook-unavailable', `Raw tracepoints are not available: ${facts.features.rawTracepoint.reason}`, 'Leave out raw: true.');
+    return refused(
+      'hook-unavailable',
+      `Raw tracepoints are not available: ${facts.features.rawTracepoint.reason}`,
+      'Leave out raw: true.',
+    );
   }
   const prototype = facts.rawTracepoints[event];
   if (prototype === undefined) {
-    return refused('unknown-tracepoint', `The kernel has no raw tracepoint "${event}"`, nearest(event, Object.keys(facts.rawTracepoints)));
+    return refused(
+      'unknown-tracepoint',
+      `The kernel has no raw tracepoint "${event}"`,
+      nearest(event, Object.keys(facts.rawTracepoints)),
+    );
   }
   return attach('', {
     mechanism: 'raw_tracepoint',

@@ -31,8 +31,8 @@ export function compileHook(
   runtime: BtfFile,
   options: GenerateOptions & { readonly section?: string } = {},
 ): CompiledHook {
-  const { program, readers } = generateHook(plan, facts, options);
-  const entry = assemble(options.section ?? sectionOf(plan.attach), program, readers, runtime);
+  const { program, functions } = generateHook(plan, facts, options);
+  const entry = assemble(options.section ?? sectionOf(plan.attach), program, functions, runtime);
   const needsReturn = plan.events.selectors.some((selector) => selector.hook.returnArg !== undefined);
   if (!needsReturn || plan.attach.returns === undefined) return { plan, entry, returns: undefined };
   const returns = assemble(returnSectionOf(plan.attach)!, generateReturn(plan, facts), [], runtime);
@@ -42,12 +42,12 @@ export function compileHook(
 function assemble(
   section: string,
   program: BuiltFunction,
-  readers: readonly BuiltFunction[],
+  functions: readonly BuiltFunction[],
   runtime: BtfFile,
 ): CompiledProgram {
-  const local = new Set(readers.map((reader) => reader.name));
+  const local = new Set(functions.map(({ name }) => name));
   const called = new Set<string>();
-  for (const { instructions } of [program, ...readers]) {
+  for (const { instructions } of [program, ...functions]) {
     for (const { relocation } of instructions) {
       if (relocation?.kind === 'call' && !local.has(relocation.symbol)) called.add(relocation.symbol);
     }
@@ -61,11 +61,11 @@ function assemble(
     license: 'Dual BSD/GPL',
     defaultSource: 'jatai',
     programs: [{ section, function: program }],
-    functions: readers.map((reader) => ({ function: reader, parameterCount: 2 })),
+    functions: functions.map((code) => ({ function: code, parameterCount: 2 })),
     externs,
     maps: [],
   });
-  return { section, name: program.name, object, functions: [program, ...readers] };
+  return { section, name: program.name, object, functions: [program, ...functions] };
 }
 
 export function sectionOf(attach: AttachPoint): string {

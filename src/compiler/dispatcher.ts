@@ -31,8 +31,21 @@ export function writeDispatcher(section: string, name: string): Uint8Array {
     functions: [],
     externs: [],
     maps: [
-      { name: dispatcherMaps.slots, type: mapTypes.programArray, keySize: 4, valueSize: 4, maxEntries: generationSlots },
-      { name: dispatcherMaps.generation, type: mapTypes.array, keySize: 4, valueSize: 4, maxEntries: 1, flags: 1 << 10 },
+      {
+        name: dispatcherMaps.slots,
+        type: mapTypes.programArray,
+        keySize: 4,
+        valueSize: 4,
+        maxEntries: generationSlots,
+      },
+      {
+        name: dispatcherMaps.generation,
+        type: mapTypes.array,
+        keySize: 4,
+        valueSize: 4,
+        maxEntries: 1,
+        flags: 1 << 10,
+      },
     ],
   });
 }

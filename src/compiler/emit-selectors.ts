@@ -4,6 +4,7 @@ import { emitEffect, selectorEffect } from './effects.ts';
 import { emitMatchInPlace } from './emit-tree.ts';
 import { type HookCode, readerName, valueById } from './hook-code.ts';
 import type { PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
+import { type CodePart, emitPart } from './outline.ts';
 
 /**
  * Emits the blocks of the specifications that a tree only proposes: bit i of `frame.candidates` stands for the i-th.
@@ -12,14 +13,30 @@ import type { PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
 export function emitCandidates(code: FunctionBuilder, hook: HookCode): void {
   const specs = hook.plan.specs.filter((spec) => spec.candidate >= 0);
   for (let word = 0; 64 * word < specs.length; word++) {
-    emitGroup(code, hook, specs.slice(64 * word, 64 * (word + 1)), frame.at.candidates + 8 * word);
+    const group = specs.slice(64 * word, 64 * (word + 1));
+    emitPart(code, groupPart(hook, group, frame.at.candidates + 8 * word), hook.outlined);
   }
+}
+
+/** Specifications whose candidate bits are in the word at `offset`. */
+function groupPart(hook: HookCode, specs: readonly PlanSpec[], offset: number): CodePart {
+  const middle = specs.length >> 1;
+  const half = (part: readonly PlanSpec[]) => groupPart(hook, part, offset);
+  return {
+    name: `try_${specs[0]!.candidate}_to_${specs.at(-1)!.candidate}`,
+    emit: (code) => emitGroup(code, hook, specs, offset),
+    guard: (code, skip) => emitJumpUnlessSet(code, offset, candidateMask(specs), skip),
+    halves: () => (specs.length < 2 ? undefined : [half(specs.slice(0, middle)), half(specs.slice(middle))]),
+  };
+}
+
+function candidateMask(specs: readonly PlanSpec[]): bigint {
+  return specs.reduce((bits, spec) => bits | (1n << BigInt(spec.candidate % 64)), 0n);
 }
 
 function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSpec[], offset: number): void {
   const end = code.newLabel('group');
-  const mask = specs.reduce((bits, spec) => bits | (1n << BigInt(spec.candidate % 64)), 0n);
-  emitJumpUnlessSet(code, offset, mask, end);
+  emitJumpUnlessSet(code, offset, candidateMask(specs), end);
   if (specs.length === 1) {
     emitSpec(code, hook, specs[0]!);
   } else {

@@ -6,8 +6,10 @@ import { mergeRanges, type Range } from '../policy/operand-ranges.ts';
 import { fitsImmediate } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
 import { emitSlotField, emitStringPointer, isSigned, valueOffset } from './emit-value.ts';
+import type { HookCode } from './hook-code.ts';
 import type { PlanMatch, PlanValue } from './hook-plan.ts';
 import { emitNumberTree, type NumberSet } from './number-tree.ts';
+import { type CodePart, emitPart } from './outline.ts';
 import { emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
 import type { TreeEntry, ValueTree } from './value-trees.ts';
 
@@ -15,9 +17,72 @@ const addressFamilies = { 4: 2, 6: 10 } as const;
 const fileTypeMask = 0o170000;
 
 /** Emits the trees over a value that has been read: afterwards the frame holds the effects of all its hits. */
-export function emitTrees(code: FunctionBuilder, value: PlanValue, tree: ValueTree): void {
+export function emitTrees(code: FunctionBuilder, hook: HookCode, value: PlanValue, tree: ValueTree): void {
+  emitPart(code, treePart(value, tree.entries, `tree_${value.id}`), hook.outlined);
+}
+
+/** Hits of all trees add up, so that any division of the entries means the same. */
+function treePart(value: PlanValue, entries: readonly TreeEntry[], name: string): CodePart {
+  return {
+    name,
+    emit: (code) => emitEntries(code, value, entries),
+    halves: () => {
+      const [left, right] = divideEntries(entries);
+      if (right.length === 0) return undefined;
+      return [treePart(value, left, `${name}l`), treePart(value, right, `${name}r`)];
+    },
+  };
+}
+
+function divideEntries(entries: readonly TreeEntry[]): [TreeEntry[], TreeEntry[]] {
+  const middle = entries.length >> 1;
+  if (middle > 0) return [entries.slice(0, middle), entries.slice(middle)];
+  const entry = entries[0]!;
+  const [left, right] = divideMatch(entry.match);
+  return [[{ ...entry, match: left }], right === undefined ? [] : [{ ...entry, match: right }]];
+}
+
+function divideMatch(match: PlanMatch): [PlanMatch, PlanMatch | undefined] {
+  const halves = <Item>(items: readonly Item[]): [Item[], Item[]] | undefined =>
+    items.length < 2 ? undefined : [items.slice(0, items.length >> 1), items.slice(items.length >> 1)];
+  switch (match.kind) {
+    case 'mask':
+      return [match, undefined];
+    case 'ranges': {
+      const ranges = halves(match.ranges);
+      return ranges
+        ? [
+            { ...match, ranges: ranges[0] },
+            { ...match, ranges: ranges[1] },
+          ]
+        : [match, undefined];
+    }
+    case 'strings': {
+      const values = halves(match.values);
+      return values
+        ? [
+            { ...match, values: values[0] },
+            { ...match, values: values[1] },
+          ]
+        : [match, undefined];
+    }
+    case 'networks': {
+      const networks = halves(match.networks);
+      return networks
+        ? [
+            { ...match, networks: networks[0] },
+            { ...match, networks: networks[1] },
+          ]
+        : [match, undefined];
+    }
+    default:
+      return match satisfies never;
+  }
+}
+
+function emitEntries(code: FunctionBuilder, value: PlanValue, all: readonly TreeEntry[]): void {
   const end = code.newLabel(`tree_${value.id}`);
-  for (const [component, entries] of groupByComponent(tree.entries)) {
+  for (const [component, entries] of groupByComponent(all)) {
     if (component === 'saddr' || component === 'daddr') emitNetworkTrees(code, value, component, entries, end);
     else if (entries[0]!.match.kind === 'strings') emitStringTrees(code, value, entries, end);
     else emitNumberTrees(code, value, component, entries, end);

@@ -34,6 +34,9 @@ export function slotOffset(value: PlanValue): number {
   return frame.at.strings + value.slot * STRING_STRIDE;
 }
 
+/** Where the path of the binary ends in the process state. */
+export const binaryEnd = processState.at.binary_tail + limits.BINARY_TAIL;
+
 /** How the string of a value lies in memory: paths are built from their end. */
 export function alignmentOf(value: PlanValue): 'left' | 'right' | undefined {
   if (value.source.kind === 'binary') return undefined;
@@ -90,7 +93,8 @@ function readerFunction(hook: HookCode, value: PlanValue): string {
   }
 }
 
-function emitNumber(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
+/** R8 = the number, brought to the width and sign of its type. */
+export function emitNumber(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
   const { source } = value;
   switch (source.kind) {
     case 'parameter':
@@ -118,7 +122,7 @@ function emitNumber(code: FunctionBuilder, hook: HookCode, value: PlanValue): vo
 }
 
 /** The raw parameter or field, as the kernel passes it, into a register. */
-function emitRaw(code: FunctionBuilder, hook: HookCode, value: PlanValue, to: Register): void {
+export function emitRaw(code: FunctionBuilder, hook: HookCode, value: PlanValue, to: Register): void {
   if (value.source.kind === 'field') {
     emitField(code, value.source.field, to);
     return;
@@ -215,7 +219,7 @@ export function emitStringPointer(
   if (value.source.kind === 'binary') {
     code.callFunction('find_process').jumpImm('eq', R0, 0, unreadable).movReg(R9, R0);
     code.load(4, R8, R9, processState.at.binary_length);
-    return side === 'start' ? processState.at.binary : processState.at.binary_tail + limits.BINARY_TAIL;
+    return side === 'start' ? processState.at.binary : binaryEnd;
   }
   code.load(4, R1, R7, valueOffset(value, 'status')).jumpImm('set', R1, 1, unreadable);
   code.load(4, R8, R7, valueOffset(value, 'length'));

@@ -88,7 +88,8 @@ function compileGroup(
   try {
     return compileHook(plan, facts, runtime);
   } catch (error) {
-    if (!(error instanceof Error)) throw error;
+    /* What the generator cannot express it says by a plain Error; a TypeError and the like are our bugs. */
+    if (!(error instanceof Error && error.name === 'Error')) throw error;
     const found = { severity: 'error', code: 'not-compiled', message: error.message, hint: '' } as const;
     return { policy, diagnostics: [{ file: policy.file, ...hook.position, ...found }] };
   }

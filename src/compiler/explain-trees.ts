@@ -1,6 +1,6 @@
 import { explainTest } from './explain-tests.ts';
 import { alignColumns, indent, joinWords } from './explain-text.ts';
-import { nameSelector, testsTried, type ValueNames } from './explain-values.ts';
+import { inReadingOrder, nameSelector, testsTried, type ValueNames } from './explain-values.ts';
 import type { HookPlan, PlanSpec, PlanTest } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import { collectTrees, type TreeEntry } from './value-trees.ts';
@@ -11,7 +11,7 @@ import { collectTrees, type TreeEntry } from './value-trees.ts';
  */
 export function explainTrees(plan: HookPlan, names: ValueNames, facts: KernelFacts): string[] {
   const trees = collectTrees(plan);
-  return plan.values.flatMap((value) => {
+  return inReadingOrder(plan).flatMap((value) => {
     const tree = trees.get(value.id);
     if (tree === undefined) return [];
     const rows = tree.entries.map((entry) => {

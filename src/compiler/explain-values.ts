@@ -1,4 +1,4 @@
-import { alignColumns, count, joinWords } from './explain-text.ts';
+import { alignColumns, joinWords } from './explain-text.ts';
 import type { AttachPoint, HookPlan, PlanSelector, PlanSpec, PlanTest, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import { eagerValues } from './value-trees.ts';
@@ -61,15 +61,19 @@ function parameterNames(attach: AttachPoint, facts: KernelFacts): readonly strin
 export function explainValues(plan: HookPlan, names: ValueNames): string[] {
   if (plan.values.length === 0) return ['none: no filter and no event needs one'];
   const eager = eagerValues(plan);
-  const onEveryCall = plan.values.filter((value) => eager.has(value.id));
-  const whenNeeded = plan.values.filter((value) => !eager.has(value.id));
-  const rows = [...onEveryCall, ...whenNeeded].map((value) => [
+  const rows = inReadingOrder(plan).map((value) => [
     String(value.cost),
     names.get(value.id)!,
     readAs(value),
     eager.has(value.id) ? `on every call: ${deciders(plan, value)}` : readersOf(plan, value),
   ]);
   return alignColumns([['cost', 'value', 'read as', 'when'], ...rows], new Set([0]));
+}
+
+/** What every call reads, cheapest first, then what only some calls need. */
+export function inReadingOrder(plan: HookPlan): PlanValue[] {
+  const eager = eagerValues(plan);
+  return [...plan.values].sort((left, right) => Number(eager.has(right.id)) - Number(eager.has(left.id)));
 }
 
 function readAs(value: PlanValue): string {
@@ -123,8 +127,4 @@ export function nameSelector(plan: HookPlan, spec: PlanSpec, selector: PlanSelec
   if (spec.selectors.length === 1) return spec.resolved.policy.name;
   const { index, label } = plan.events.selectors[selector.bit]!;
   return `${spec.resolved.policy.name} selector ${index + 1}${label === '' ? '' : ` (${label})`}`;
-}
-
-export function countSelectors(spec: PlanSpec): string {
-  return count(spec.selectors.length, 'selector');
 }

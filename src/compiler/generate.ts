@@ -2,34 +2,39 @@ import { FunctionBuilder, type Label, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf
 import type { BuiltFunction } from '../ebpf/instruction.ts';
 import { frame } from '../events/wire.ts';
 import { emitEffect, joinEffects, noEffect, selectorEffect } from './effects.ts';
+import { emitGuard } from './emit-guard.ts';
 import { emitCandidates, emitEnsureRead, emitJumpUnlessSet } from './emit-selectors.ts';
 import { emitTrees } from './emit-tree.ts';
 import { alignmentOf, emitRead } from './emit-value.ts';
 import { type HookCode, readerName } from './hook-code.ts';
 import { type HookPlan, type PlanValue, wantPost, wantReturn } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
+import { longestFunction } from './outline.ts';
 import { collectTrees, eagerValues } from './value-trees.ts';
 
 export interface GeneratedHook {
   readonly program: BuiltFunction;
-  /** Readers of values that not every run needs; two parameters: frame and context. */
-  readonly readers: readonly BuiltFunction[];
+  /** Readers of values that not every run needs, and parts of a program that is too long; two parameters: frame and context. */
+  readonly functions: readonly BuiltFunction[];
 }
 
 export interface GenerateOptions {
   /** See `HookCode.given`. */
   readonly given?: boolean;
+  /** Instructions beyond which a program is divided; by default what its jumps can reach. */
+  readonly longestFunction?: number;
 }
 
 /**
  * Writes the program of one hook plan.
  *
- * 1. claim a frame
- * 2. read each value whose trees propose selectors, cheapest first, and evaluate the trees
- * 3. try the selectors that trees proposed but did not decide
- * 4. nothing matched: release the frame, let the call pass
- * 5. send signals, put the record together and send it
- * 6. release the frame, refuse or let pass
+ * 1. guard: let the call pass when nothing can match
+ * 2. claim a frame
+ * 3. read each value whose trees propose selectors, cheapest first, and evaluate the trees
+ * 4. try the selectors that trees proposed but did not decide
+ * 5. nothing matched: release the frame, let the call pass
+ * 6. send signals, put the record together and send it
+ * 7. release the frame, refuse or let pass
  */
 export function generateHook(plan: HookPlan, facts: KernelFacts, options: GenerateOptions = {}): GeneratedHook {
   const hook: HookCode = {
@@ -38,19 +43,33 @@ export function generateHook(plan: HookPlan, facts: KernelFacts, options: Genera
     trees: collectTrees(plan),
     eager: eagerValues(plan),
     given: options.given === true,
+    outlined: undefined,
   };
-  const readers = plan.values
-    .filter((value) => !hook.eager.has(value.id) && value.source.kind !== 'binary')
-    .concat(plan.values.filter((value) => !hook.eager.has(value.id) && value.source.kind === 'binary'));
-  return { program: generateProgram(hook), readers: readers.map((value) => generateReader(hook, value)) };
+  const longest = options.longestFunction ?? longestFunction;
+  const inPlace = generateFunctions(hook);
+  const fits = inPlace.every((code) => code.length <= longest);
+  const outlined = { functions: [], longest };
+  const [program, ...functions] = fits ? inPlace : generateFunctions({ ...hook, outlined });
+  return { program: program!.build(), functions: functions.map((code) => code.build()) };
 }
 
-function generateProgram(hook: HookCode): BuiltFunction {
+/** The program first. */
+function generateFunctions(hook: HookCode): FunctionBuilder[] {
+  const readers = hook.plan.values
+    .filter((value) => !hook.eager.has(value.id) && value.source.kind !== 'binary')
+    .concat(hook.plan.values.filter((value) => !hook.eager.has(value.id) && value.source.kind === 'binary'));
+  const program = generateProgram(hook);
+  return [program, ...readers.map((value) => generateReader(hook, value)), ...(hook.outlined?.functions ?? [])];
+}
+
+function generateProgram(hook: HookCode): FunctionBuilder {
   const { plan } = hook;
   const code = new FunctionBuilder(programName(plan));
   const pass = code.newLabel('pass');
   const release = code.newLabel('release');
   code.movReg(R6, R1);
+  emitGuard(code, hook, pass);
+  code.line(undefined);
   code.callFunction(hook.facts.features.atomicFetch.available ? 'claim_frame' : 'claim_frame_plain');
   code.jumpImm('eq', R0, 0, pass);
   code.movReg(R7, R0);
@@ -65,7 +84,7 @@ function generateProgram(hook: HookCode): BuiltFunction {
   emitVerdict(code, plan);
   code.place(pass);
   code.movImm(R0, 0).exit();
-  return code.build();
+  return code;
 }
 
 /** At most 15 characters are kept by the kernel: the start of the hook's name tells most. */
@@ -86,20 +105,23 @@ function emitEager(code: FunctionBuilder, hook: HookCode, value: PlanValue): voi
   const tree = hook.trees.get(value.id);
   code.line(tree?.entries[0]?.test.source);
   emitRead(code, hook, value);
-  if (tree !== undefined) emitTrees(code, value, tree);
+  if (tree !== undefined) emitTrees(code, hook, value, tree);
 }
 
-function generateReader(hook: HookCode, value: PlanValue): BuiltFunction {
+function generateReader(hook: HookCode, value: PlanValue): FunctionBuilder {
   const code = new FunctionBuilder(readerName(value));
   const tree = hook.trees.get(value.id);
   code.line(tree?.entries[0]?.test.source);
   code.movReg(R7, R1).movReg(R6, R2);
-  code.loadImm(R2, 1n << BigInt(value.id)).load(8, R1, R7, frame.at.done).aluReg('or', R1, R2);
+  code
+    .loadImm(R2, 1n << BigInt(value.id))
+    .load(8, R1, R7, frame.at.done)
+    .aluReg('or', R1, R2);
   code.store(8, R7, frame.at.done, R1);
   emitRead(code, hook, value);
-  if (tree !== undefined) emitTrees(code, value, tree);
+  if (tree !== undefined) emitTrees(code, hook, value, tree);
   code.movImm(R0, 0).exit();
-  return code.build();
+  return code;
 }
 
 function emitJumpIfNothingMatched(code: FunctionBuilder, plan: HookPlan, nothing: Label): void {
@@ -117,7 +139,10 @@ export function matchWords(plan: HookPlan): number {
 
 /** Before anything that takes time: the first signal that ends the process goes first. */
 function emitSignals(code: FunctionBuilder, plan: HookPlan): void {
-  const used = plan.specs.reduce((all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.signals, all), 0n);
+  const used = plan.specs.reduce(
+    (all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.signals, all),
+    0n,
+  );
   const kill = 9;
   const order = [kill, ...Array.from({ length: 64 }, (_, index) => index + 1).filter((signal) => signal !== kill)];
   for (const signal of order) {
@@ -132,7 +157,10 @@ function emitSignals(code: FunctionBuilder, plan: HookPlan): void {
 
 function emitRecord(code: FunctionBuilder, hook: HookCode): void {
   const { plan } = hook;
-  const wanted = plan.specs.reduce((all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.want, all), 0n);
+  const wanted = plan.specs.reduce(
+    (all, spec) => spec.selectors.reduce((bits, { consequence }) => bits | consequence.want, all),
+    0n,
+  );
   if (!(wanted & wantPost)) return;
   const skip = code.newLabel('no_record');
   emitJumpUnlessSet(code, frame.at.want, wantPost, skip);
@@ -171,7 +199,8 @@ function emitRelease(code: FunctionBuilder, plan: HookPlan): void {
   words(frame.at.matches, plan.selectorCount);
   words(frame.at.candidates, plan.candidateCount);
   words(frame.at.atoms, plan.atomCount);
-  for (const field of ['done', 'want', 'signals', 'refusals', 'call_id'] as const) code.storeImm(8, R7, frame.at[field], 0);
+  for (const field of ['done', 'want', 'signals', 'refusals', 'call_id'] as const)
+    code.storeImm(8, R7, frame.at[field], 0);
   code.storeImm(4, R7, frame.at.busy, 0);
 }
 

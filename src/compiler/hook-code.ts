@@ -1,6 +1,7 @@
 import type { FunctionBuilder } from '../ebpf/function-builder.ts';
 import type { HookPlan, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
+import type { Outlined } from './outline.ts';
 import type { ValueTree } from './value-trees.ts';
 
 /**
@@ -20,6 +21,8 @@ export interface HookCode {
   readonly eager: ReadonlySet<number>;
   /** For tests of filters through BPF_PROG_TEST_RUN: strings and structures are copied from the testing process. */
   readonly given: boolean;
+  /** Where parts of a program that is too long go; undefined: everything is in place. */
+  readonly outlined: Outlined | undefined;
 }
 
 export function valueById(hook: HookCode, id: number): PlanValue {

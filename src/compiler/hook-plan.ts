@@ -8,7 +8,14 @@ import type { Range } from '../policy/operand-ranges.ts';
 import type { TracepointField } from './kernel-facts.ts';
 
 /** How a program gets into the kernel's way. Names are those of libbpf's sections. */
-export type Mechanism = 'fentry' | 'kprobe' | 'lsm' | 'fmod_ret' | 'tracepoint' | 'syscall_tracepoint' | 'raw_tracepoint';
+export type Mechanism =
+  | 'fentry'
+  | 'kprobe'
+  | 'lsm'
+  | 'fmod_ret'
+  | 'tracepoint'
+  | 'syscall_tracepoint'
+  | 'raw_tracepoint';
 
 /** One place of one kernel where one program runs for all policies that are attached there. */
 export interface AttachPoint {

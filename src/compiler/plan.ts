@@ -83,7 +83,11 @@ class PlanBuilder {
     if (this.#diagnostics.length > 0) return { plan: undefined, diagnostics: this.#diagnostics };
     const { planId, hookId, attach } = this.#input;
     const values = [...this.#values.values()];
-    const events: EventPlan = { planId, values: values.map(({ type }) => ({ type: eventType(type) })), selectors: this.#eventSelectors };
+    const events: EventPlan = {
+      planId,
+      values: values.map(({ type }) => ({ type: eventType(type) })),
+      selectors: this.#eventSelectors,
+    };
     const plan: HookPlan = {
       key: attachKey(attach),
       planId,
@@ -112,7 +116,14 @@ class PlanBuilder {
       if (count <= bound) continue;
       const last = this.#input.hooks.at(-1)!;
       const message = `All policies on ${attachKey(this.#input.attach)} together use ${count} ${what}; ${bound} fit`;
-      this.#diagnostics.push({ file: last.policy.file, ...last.hook.position, severity: 'error', code: 'hook-too-large', message, hint: 'Load fewer policies on this hook, or give them the same argument types.' });
+      this.#diagnostics.push({
+        file: last.policy.file,
+        ...last.hook.position,
+        severity: 'error',
+        code: 'hook-too-large',
+        message,
+        hint: 'Load fewer policies on this hook, or give them the same argument types.',
+      });
     }
   }
 
@@ -133,7 +144,14 @@ class PlanBuilder {
 
   #selectorWithoutFilters(resolved: ResolvedHook, events: EventHook): PlanSelector {
     const post: Action = { kind: 'Post', position: resolved.hook.position };
-    return this.#planSelector(resolved, [], [post], { label: '', index: 0, position: resolved.hook.position }, [], events);
+    return this.#planSelector(
+      resolved,
+      [],
+      [post],
+      { label: '', index: 0, position: resolved.hook.position },
+      [],
+      events,
+    );
   }
 
   #selector(resolved: ResolvedHook, selector: Selector, index: number, events: EventHook): PlanSelector {
@@ -150,7 +168,14 @@ class PlanBuilder {
     const returnFilters = selector.matchReturnArgs.map(
       (filter) => operandOf(resolved.returnType ?? 'sint64', filter).operand,
     );
-    return this.#planSelector(resolved, tests, selector.actions, { label: selector.label, index, position: selector.position }, returnFilters, events);
+    return this.#planSelector(
+      resolved,
+      tests,
+      selector.actions,
+      { label: selector.label, index, position: selector.position },
+      returnFilters,
+      events,
+    );
   }
 
   #processTests(resolved: ResolvedHook, selector: Selector): PlanTest[] {
@@ -158,7 +183,9 @@ class PlanBuilder {
     const ranges = (numbers: readonly number[], negate: boolean): Operand => ({
       kind: 'ranges',
       negate,
-      ranges: [...new Set(numbers)].sort((left, right) => left - right).map((number) => ({ min: BigInt(number), max: BigInt(number) })),
+      ranges: [...new Set(numbers)]
+        .sort((left, right) => left - right)
+        .map((number) => ({ min: BigInt(number), max: BigInt(number) })),
     });
     const tests: PlanTest[] = [];
     for (const filter of selector.matchPIDs) {
@@ -167,20 +194,36 @@ class PlanBuilder {
     }
     for (const filter of selector.matchNamespaces) {
       const value = this.#value({ kind: 'namespace', namespace: filter.namespace }, 'uint32');
-      const inums = filter.values.map((inum) => (inum === 'host_ns' ? (this.#input.hostNamespaces[filter.namespace] ?? 0) : inum));
+      const inums = filter.values.map((inum) =>
+        inum === 'host_ns' ? (this.#input.hostNamespaces[filter.namespace] ?? 0) : inum,
+      );
       tests.push(this.#test(value, 'self', ranges(inums, filter.negate), at(filter.position)));
     }
     for (const filter of selector.matchCapabilities) {
       const value = this.#value({ kind: 'capabilities', set: filter.set }, 'uint64');
-      tests.push({ value: value.id, component: 'self', match: { kind: 'mask', mask: filter.mask }, negate: filter.negate, source: at(filter.position), atom: -1 });
+      tests.push({
+        value: value.id,
+        component: 'self',
+        match: { kind: 'mask', mask: filter.mask },
+        negate: filter.negate,
+        source: at(filter.position),
+        atom: -1,
+      });
       if (filter.namespaceCapability) {
         const user = this.#value({ kind: 'namespace', namespace: 'user' }, 'uint32');
-        tests.push(this.#test(user, 'self', ranges([this.#input.hostNamespaces['user'] ?? 0], true), at(filter.position)));
+        tests.push(
+          this.#test(user, 'self', ranges([this.#input.hostNamespaces['user'] ?? 0], true), at(filter.position)),
+        );
       }
     }
     for (const filter of selector.matchBinaries) {
       const value = this.#value({ kind: 'binary' }, 'string');
-      const operand: Operand = { kind: 'strings', match: filter.match, negate: filter.negate, values: filter.values.map((text) => new TextEncoder().encode(text)) };
+      const operand: Operand = {
+        kind: 'strings',
+        match: filter.match,
+        negate: filter.negate,
+        values: filter.values.map((text) => new TextEncoder().encode(text)),
+      };
       tests.push(this.#test(value, 'self', operand, at(filter.position)));
     }
     return tests;
@@ -189,7 +232,14 @@ class PlanBuilder {
   #test(value: PlanValue, component: PlanTest['component'], operand: Operand, source: SourceLine): PlanTest {
     const negate = 'negate' in operand && operand.negate;
     const match: PlanMatch = operand;
-    return { value: value.id, component, match, negate, source, atom: match.kind === 'strings' ? this.#atom(value, match) : -1 };
+    return {
+      value: value.id,
+      component,
+      match,
+      negate,
+      source,
+      atom: match.kind === 'strings' ? this.#atom(value, match) : -1,
+    };
   }
 
   #atom(value: PlanValue, match: Extract<PlanMatch, { kind: 'strings' }>): number {
@@ -211,7 +261,15 @@ class PlanBuilder {
     const enforce = resolved.policy.mode === 'enforce';
     const asked = strongestAction(actions);
     const action = enforce ? asked : post ? 'KPROBE_ACTION_POST' : 'KPROBE_ACTION_NOPOST';
-    this.#eventSelectors.push({ hook, index: place.index, label: place.label, post, action, monitoredAction: asked === action ? undefined : asked, returnFilters });
+    this.#eventSelectors.push({
+      hook,
+      index: place.index,
+      label: place.label,
+      post,
+      action,
+      monitoredAction: asked === action ? undefined : asked,
+      returnFilters,
+    });
     return {
       bit: this.#eventSelectors.length - 1,
       tests: tests.toSorted((left, right) => this.#costOf(left) - this.#costOf(right)),
@@ -267,7 +325,12 @@ class PlanBuilder {
       const spelledType = argument.spelledType === 'auto' ? type : argument.spelledType;
       args.push({ value: this.#value(source, type).id, type: eventType(type), spelledType, label: argument.label });
     }
-    const event = hook.kind === 'lsm' ? 'lsm' : hook.kind === 'tracepoint' || hook.kind === 'rawTracepoint' ? 'tracepoint' : 'kprobe';
+    const event =
+      hook.kind === 'lsm'
+        ? 'lsm'
+        : hook.kind === 'tracepoint' || hook.kind === 'rawTracepoint'
+          ? 'tracepoint'
+          : 'kprobe';
     const [subsystem = '', tracepoint = ''] = event === 'tracepoint' ? hook.target.split('/') : [];
     return {
       policyName: policy.name,
@@ -280,7 +343,13 @@ class PlanBuilder {
       returnArg:
         hook.returnArg === undefined || resolved.attach.returns === undefined
           ? undefined
-          : { value: -1, type: eventType(resolved.returnType ?? 'sint64'), spelledType: hook.returnArg.spelledType === 'auto' ? (resolved.returnType ?? 'sint64') : hook.returnArg.spelledType, label: hook.returnArg.label },
+          : {
+              value: -1,
+              type: eventType(resolved.returnType ?? 'sint64'),
+              spelledType:
+                hook.returnArg.spelledType === 'auto' ? (resolved.returnType ?? 'sint64') : hook.returnArg.spelledType,
+              label: hook.returnArg.label,
+            },
       message: hook.message,
       tags: hook.tags,
     };
@@ -294,7 +363,13 @@ function searchOf(selectors: readonly PlanSelector[]): PlanSpec['search'] {
 }
 
 function strongestAction(actions: readonly Action[]): KprobeAction {
-  const names = { Post: 'KPROBE_ACTION_POST', NoPost: 'KPROBE_ACTION_NOPOST', Sigkill: 'KPROBE_ACTION_SIGKILL', Signal: 'KPROBE_ACTION_SIGNAL', Override: 'KPROBE_ACTION_OVERRIDE' } as const;
+  const names = {
+    Post: 'KPROBE_ACTION_POST',
+    NoPost: 'KPROBE_ACTION_NOPOST',
+    Sigkill: 'KPROBE_ACTION_SIGKILL',
+    Signal: 'KPROBE_ACTION_SIGNAL',
+    Override: 'KPROBE_ACTION_OVERRIDE',
+  } as const;
   const order = ['Post', 'NoPost', 'Signal', 'Sigkill', 'Override'] as const;
   let strongest: (typeof order)[number] = 'Post';
   for (const { kind } of actions) if (order.indexOf(kind) > order.indexOf(strongest)) strongest = kind;

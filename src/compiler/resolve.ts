@@ -78,13 +78,7 @@ function checkInferredFilters(
   }
 }
 
-type Report = (
-  severity: 'error' | 'warning',
-  position: Position,
-  code: string,
-  message: string,
-  hint: string,
-) => void;
+type Report = (severity: 'error' | 'warning', position: Position, code: string, message: string, hint: string) => void;
 
 function resolveArgument(
   hook: HookSpec,
@@ -161,7 +155,9 @@ function parametersOf(attach: AttachPoint, facts: KernelFacts): readonly (TypeFa
 
 function describeParameters(parameters: readonly (TypeFact & { name?: string })[]): string {
   if (parameters.length === 0) return '';
-  const described = parameters.map((parameter, index) => `${index} ${parameter?.type ?? 'unknown'} ${parameter?.name ?? ''}`.trim());
+  const described = parameters.map((parameter, index) =>
+    `${index} ${parameter?.type ?? 'unknown'} ${parameter?.name ?? ''}`.trim(),
+  );
   return `There are: ${described.join(', ')}.`;
 }
 

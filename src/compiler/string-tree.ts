@@ -12,6 +12,9 @@ export interface Pattern {
 
 const wordSize = 8;
 
+/** Writes what is done for patterns that the string matches; the code has to fall through. May use R1 and R2. */
+export type EmitHits = (patterns: readonly Pattern[]) => void;
+
 /**
  * Emits the decision tree that finds every pattern the string at `base + offset` starts with, comparing eight bytes
  * at a time: its cost grows with the logarithm of the number of patterns. An exact match is a pattern that ends with
@@ -22,8 +25,10 @@ export function emitPrefixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
+  emitHits: EmitHits = (hits) => emitEffect(code, joinEffects(hits.map((pattern) => pattern.effect))),
 ): void {
   emitNode(code, patterns, 0, {
+    emitHits,
     load: (depth) => code.load(8, R1, base, offset + wordSize * depth),
     /* The first bytes of a word are its low ones: shift the others out at the top. */
     alignPart: (length) => code.aluImm('lsh', R1, 8 * (wordSize - length)),
@@ -42,8 +47,10 @@ export function emitPostfixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
+  emitHits: EmitHits = (hits) => emitEffect(code, joinEffects(hits.map((pattern) => pattern.effect))),
 ): void {
   emitNode(code, patterns, 0, {
+    emitHits,
     load: (depth) => code.load(8, R1, base, offset - wordSize * (depth + 1)),
     alignPart: (length) => code.aluImm('rsh', R1, 8 * (wordSize - length)),
     word: (text, depth) => readWord(text, text.length - wordSize * (depth + 1)),
@@ -53,6 +60,7 @@ export function emitPostfixTree(
 }
 
 interface Direction {
+  readonly emitHits: EmitHits;
   /** R1 = the word at this depth. */
   readonly load: (depth: number) => void;
   /** Leaves `length` bytes of the word in R1, in the place where `partKey` has them. */
@@ -137,7 +145,7 @@ function emitHit(code: FunctionBuilder, patterns: readonly Pattern[], direction:
   const end = code.newLabel('hit');
   code.line(patterns[0]!.source);
   if (direction.needsLength) code.jumpImm('lt', R8, patterns[0]!.text.length, end);
-  emitEffect(code, joinEffects(patterns.map((pattern) => pattern.effect)));
+  direction.emitHits(patterns);
   code.place(end);
 }
 

@@ -14,6 +14,8 @@ export interface Trial {
   readonly parameters: readonly TestParameter[];
   readonly sketch: PlanSketch;
   readonly process: TestProcess;
+  /** Instructions beyond which the program is divided into functions. */
+  readonly longestFunction?: number;
 }
 
 /** A compiled filter that was changed on purpose; what is expected of it is not. */
@@ -41,7 +43,10 @@ export class Comparison {
     this.#trial = trial;
     this.#reference = new ReferenceFilter(this.plan, trial.process, trial.sketch.hostNamespaces);
     const broken = breakIt?.(this.plan);
-    this.#filter = host.load(broken?.plan ?? this.plan, broken?.tamper);
+    this.#filter = host.load(broken?.plan ?? this.plan, {
+      ...(trial.longestFunction !== undefined && { longestFunction: trial.longestFunction }),
+      ...(broken?.tamper && { tamper: broken.tamper }),
+    });
   }
 
   /** Runs both. */

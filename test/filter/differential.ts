@@ -66,7 +66,14 @@ function runPlan(
   const { seed, cases, sabotage } = options;
   const random = new Random(seed);
   const source: PolicySource = { random, parameters: randomParameters(random), pools: randomPools(random), process };
-  const trial: Trial = { parameters: source.parameters, sketch: randomPlan(source), process };
+  const sketch = randomPlan(source);
+  /* Programs of usual size are in one piece: divide some to see that it makes no difference. */
+  const trial: Trial = {
+    parameters: source.parameters,
+    sketch,
+    process,
+    ...(random.chance(25) && { longestFunction: 100 }),
+  };
   const breakIt = sabotage && ((plan: HookPlan): Broken => sabotage(plan, random) ?? {});
   let comparison: Comparison;
   try {
@@ -76,7 +83,7 @@ function runPlan(
     if (sabotage !== undefined) return undefined;
     return { seed, trial, input: undefined, problem: String(error) };
   }
-  const inputs = new InputGenerator(source, trial.sketch);
+  const inputs = new InputGenerator(source, sketch);
   const hit = new Set<number>();
   try {
     for (let count = 0; count < cases; count++) {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { compileHook } from '../../src/compiler/compile.ts';
+import type { GenerateOptions } from '../../src/compiler/generate.ts';
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
 import type { KernelFacts, Parameter } from '../../src/compiler/kernel-facts.ts';
 import { BtfFile } from '../../src/ebpf/btf-reader.ts';
@@ -21,6 +22,11 @@ const sharedMaps = ['events', 'processes', 'pending', 'frames', 'stats'] as cons
 
 /** Changes the instructions of an object before it is linked: for tests of the test. */
 export type Tamper = (code: Uint8Array) => void;
+
+/** `given` is true by default: values come from `InputMemory`. */
+export interface LoadOptions extends GenerateOptions {
+  readonly tamper?: Tamper;
+}
 
 /** The maps that all filters under test share, and what is needed to load more of them. One per process. */
 export class FilterHost {
@@ -49,8 +55,9 @@ export class FilterHost {
   }
 
   /** Compiles and loads a plan. Throws a KernelError when the verifier refuses it. */
-  load(plan: HookPlan, tamper?: Tamper): LoadedFilter {
-    const { entry } = compileHook(plan, this.facts, this.#runtimeBtf, { given: true });
+  load(plan: HookPlan, options: LoadOptions = {}): LoadedFilter {
+    const { tamper, ...generate } = options;
+    const { entry } = compileHook(plan, this.facts, this.#runtimeBtf, { given: true, ...generate });
     if (tamper) tamper(readElfSection(entry.object, entry.section)!);
     const object = BpfObject.open(linkObjects([this.#runtime, entry.object]), 'filter');
     try {

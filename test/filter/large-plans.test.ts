@@ -39,6 +39,7 @@ test.for([
   [200, 'path only', []],
   [1000, 'path only', []],
   [200, 'path and binary', [notBinary]],
+  [1000, 'path and binary', [notBinary]],
 ] as const)(
   '%i policies on one hook, by %s, match their own calls',
   { timeout: 120_000 },
@@ -62,3 +63,28 @@ test.for([
     expect(setup.host.dirtyFrames()).toEqual([]);
   },
 );
+
+test('1000 policies load with the readers of real paths', { timeout: 120_000 }, (context) => {
+  using setup = setUp(context);
+  const plan = planSketch(policiesByFolder(1000, [notBinary]), setup.host.facts);
+  using filter = setup.host.load(plan, { given: false });
+  expect(filter.instructionCount).toBeGreaterThan(32767);
+});
+
+test('one filter with thousands of values', { timeout: 120_000 }, (context) => {
+  using setup = setUp(context);
+  const count = 5000;
+  const values = Array.from({ length: count }, (_, index) => folder(index));
+  const prefix: FilterSketch = { list: 'matchArgs', fields: { index: 0, operator: 'Prefix', values } };
+  const selectors = [{ filters: [prefix], noPost: false, override: undefined }];
+  const policies = [
+    { name: 'values', mode: 'enforce' as const, hooks: [{ args: [{ index: 0, type: 'file' }], selectors }] },
+  ];
+  const start = performance.now();
+  using filter = setup.host.load(planSketch({ policies, hostNamespaces: {} }, setup.host.facts));
+  console.log(`${count} values: ${Math.round(performance.now() - start)} ms, ${filter.instructionCount} instructions`);
+  for (let index = 0; index < count; index += 7) {
+    expect(matchesOf(filter, `${folder(index)}key`)).toEqual([0]);
+    expect(matchesOf(filter, folder(index).slice(0, -1))).toBeUndefined();
+  }
+});

@@ -109,6 +109,7 @@ export function printMismatch({ seed, trial, input, problem }: Mismatch): string
     `seed ${seed}: ${problem}`,
     printSketch(trial.sketch),
     `process: ${printJson(trial.process)}`,
+    `longest function: ${trial.longestFunction ?? 'any'}`,
     `host namespaces: ${printJson(trial.sketch.hostNamespaces)}`,
   ];
   if (input !== undefined) lines.push(`binary: ${printBytes(input.binary)}`, 'parameters:', ...values!);

@@ -1,0 +1,179 @@
+import { type FunctionBuilder, type Label, R0, R1, R2, R8, R9, R10 } from '../ebpf/function-builder.ts';
+import { processState } from '../events/wire.ts';
+import { noEffect } from './effects.ts';
+import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
+import type { HookCode } from './hook-code.ts';
+import type { PlanValue } from './hook-plan.ts';
+import { emitNumberTree } from './number-tree.ts';
+import { type EmitHits, emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
+import type { TreeEntry, ValueTree } from './value-trees.ts';
+
+/** Sixteen bytes below the frame pointer hold the piece of a string, eight below them whether anything may match. */
+const guardSize = 16;
+const flagOffset = -24;
+
+/**
+ * Emits the guard: it lets a call pass before a frame is claimed when no selector can match, judged by what is cheap
+ * to see: numbers, the binary, the first bytes of a string, the last bytes of a file's name. What it lets through is
+ * examined in full. Emits nothing when some value tells too little.
+ */
+export function emitGuard(code: FunctionBuilder, hook: HookCode, pass: Label): void {
+  const values = hook.plan.values.filter((value) => hook.eager.has(value.id));
+  const searches = hook.plan.specs.map((spec) => spec.search);
+  if (searches.includes('always') || searches.includes('tried')) return;
+  if (!values.every((value) => canGuard(hook, value, hook.trees.get(value.id)))) return;
+  const examine = code.newLabel('examine');
+  code.storeImm(8, R10, flagOffset, 0);
+  for (const value of values) emitValueGuard(code, hook, value, hook.trees.get(value.id)!, examine);
+  code.load(8, R1, R10, flagOffset).jumpImm('eq', R1, 0, pass);
+  code.place(examine);
+}
+
+/** Where the piece of a value that a guard looks at comes from; undefined when it would need the whole value. */
+function pieceOf(hook: HookCode, value: PlanValue): { side: 'start' | 'end'; reader: string } | undefined {
+  if (hook.given || value.source.kind === 'field') return undefined;
+  const typed = isTyped(hook, value) ? 'typed_' : '';
+  switch (value.type) {
+    case 'string':
+      return { side: 'start', reader: 'start_of_string' };
+    case 'file':
+      return { side: 'end', reader: `tail_of_${typed}file` };
+    case 'path':
+      return { side: 'end', reader: typed === '' ? 'tail_of_path_argument' : 'tail_of_typed_path' };
+    case 'linux_binprm':
+      return { side: 'end', reader: `tail_of_${typed}binprm` };
+    default:
+      return undefined;
+  }
+}
+
+const structNames = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
+
+/** Whether the verifier knows what the parameter points to, so that its fields can be loaded. */
+function isTyped(hook: HookCode, value: PlanValue): boolean {
+  const { mechanism, target, syscall } = hook.plan.attach;
+  if (syscall || value.source.kind !== 'parameter') return false;
+  if (mechanism !== 'fentry' && mechanism !== 'lsm' && mechanism !== 'fmod_ret') return false;
+  const prototype = hook.facts.functions[mechanism === 'lsm' ? `bpf_lsm_${target}` : target];
+  return prototype?.parameters[value.source.index]?.type === structNames[value.type as keyof typeof structNames];
+}
+
+function canGuard(hook: HookCode, value: PlanValue, tree: ValueTree | undefined): boolean {
+  if (tree === undefined) return false;
+  if (value.source.kind === 'binary' || value.slot < 0) return true;
+  const side = pieceOf(hook, value)?.side;
+  return side !== undefined && tree.entries.every((entry) => hasPiece(entry, side));
+}
+
+function hasPiece({ component, match }: TreeEntry, side: 'start' | 'end'): boolean {
+  if (component !== 'self' || match.kind !== 'strings') return false;
+  if (side === 'start') return match.match !== 'postfix';
+  /* The path of the root has no last component. */
+  return match.match !== 'prefix' && match.values.every((text) => lastComponent(text).length > 0);
+}
+
+function lastComponent(text: Uint8Array): Uint8Array {
+  return text.subarray(text.lastIndexOf(0x2f) + 1);
+}
+
+function emitValueGuard(
+  code: FunctionBuilder,
+  hook: HookCode,
+  value: PlanValue,
+  tree: ValueTree,
+  examine: Label,
+): void {
+  const end = code.newLabel('guard');
+  const flag = () => {
+    code.storeImm(8, R10, flagOffset, 1);
+  };
+  code.line(tree.entries[0]?.test.source);
+  if (value.source.kind === 'binary') emitBinaryGuard(code, tree.entries, flag, end);
+  else if (value.slot < 0) emitNumberGuard(code, hook, value, tree.entries, flag, end);
+  else emitPieceGuard(code, hook, value, tree.entries, flag, examine);
+  code.place(end);
+}
+
+function emitBinaryGuard(code: FunctionBuilder, entries: readonly TreeEntry[], flag: EmitHits, end: Label): void {
+  code.callFunction('find_process').jumpImm('eq', R0, 0, end).movReg(R9, R0);
+  code.load(4, R8, R9, processState.at.binary_length);
+  const [forward, backward] = [false, true].map((postfix) => entries.flatMap((entry) => patternsOf(entry, postfix)));
+  if (forward!.length > 0) emitPrefixTree(code, R9, processState.at.binary, forward!, flag);
+  if (backward!.length > 0) emitPostfixTree(code, R9, binaryEnd, backward!, flag);
+}
+
+/** An exact match is a prefix that ends with the NUL of the string. */
+function patternsOf({ match, test }: TreeEntry, postfix: boolean): Pattern[] {
+  if (match.kind !== 'strings' || (match.match === 'postfix') !== postfix) return [];
+  return match.values.map((text) => ({
+    text: match.match === 'equal' ? Buffer.concat([text, Buffer.of(0)]) : text,
+    effect: noEffect,
+    source: test.source,
+  }));
+}
+
+function emitNumberGuard(
+  code: FunctionBuilder,
+  hook: HookCode,
+  value: PlanValue,
+  entries: readonly TreeEntry[],
+  flag: () => void,
+  end: Label,
+): void {
+  emitNumber(code, hook, value);
+  const sets = entries.flatMap(({ match, test }) =>
+    match.kind === 'ranges' ? [{ ranges: match.ranges, hit: true, source: test.source }] : [],
+  );
+  const mask = entries.reduce((bits, { match }) => (match.kind === 'mask' ? bits | match.mask : bits), 0n);
+  const noRange = mask === 0n ? end : code.newLabel('no_range');
+  if (sets.length > 0) emitNumberTree(code, sets, isSigned(value), flag, noRange);
+  if (mask === 0n) return;
+  if (noRange !== end) code.place(noRange);
+  const noBit = code.newLabel('bit');
+  code.loadImm(R1, mask).aluReg('and', R1, R8).jumpImm('eq', R1, 0, noBit);
+  flag();
+  code.place(noBit);
+}
+
+function emitPieceGuard(
+  code: FunctionBuilder,
+  hook: HookCode,
+  value: PlanValue,
+  entries: readonly TreeEntry[],
+  flag: () => void,
+  examine: Label,
+): void {
+  const { side, reader } = pieceOf(hook, value)!;
+  emitRaw(code, hook, value, R1);
+  code.movReg(R2, R10).aluImm('add', R2, -guardSize).callFunction(reader);
+  /* Too long for a name: MUST_WALK. A string that cannot be read matches nothing that could propose a selector. */
+  const patterns = uniquePatterns(entries, side);
+  if (side === 'end') {
+    code.movReg(R8, R0).jumpImm('gt', R8, 0xff, examine);
+    emitPostfixTree(code, R10, 0, patterns, flag);
+    return;
+  }
+  const unreadable = code.newLabel('unreadable');
+  code.jumpImm('sle', R0, 0, unreadable);
+  emitPrefixTree(code, R10, -guardSize, patterns, flag);
+  code.place(unreadable);
+}
+
+/** What is left of the texts in the piece, each once. */
+function uniquePatterns(entries: readonly TreeEntry[], side: 'start' | 'end'): Pattern[] {
+  const patterns = new Map<string, Pattern>();
+  for (const { match, test } of entries) {
+    if (match.kind !== 'strings') continue;
+    for (const value of match.values) {
+      const text = side === 'end' ? lastComponent(value).slice(-guardSize) : startOf(value, match.match === 'equal');
+      patterns.set(Buffer.from(text).toString('hex'), { text, effect: noEffect, source: test.source });
+    }
+  }
+  return [...patterns.values()];
+}
+
+/** The last byte of the piece is a NUL where the string goes on: it takes no part. */
+function startOf(text: Uint8Array, exact: boolean): Uint8Array {
+  if (text.length > guardSize - 1) return text.subarray(0, guardSize - 1);
+  return exact ? Buffer.concat([text, Buffer.of(0)]) : text;
+}

@@ -1,0 +1,82 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** A line of the export file. */
+export interface AgentEvent {
+  readonly process_exec?: EventBody;
+  readonly process_exit?: EventBody;
+  readonly process_kprobe?: EventBody;
+  readonly process_lsm?: EventBody;
+  readonly process_tracepoint?: EventBody;
+  readonly node_name: string;
+  readonly time: string;
+}
+
+export interface EventBody {
+  readonly process: EventProcess;
+  readonly parent?: EventProcess;
+  readonly [name: string]: unknown;
+}
+
+export interface EventProcess {
+  readonly exec_id: string;
+  readonly pid: number;
+  readonly binary?: string;
+  readonly arguments?: string;
+  readonly [name: string]: unknown;
+}
+
+const readBytes = 1024 * 1024;
+
+/** Reads an export file while it grows. */
+export class EventLog {
+  readonly #path: string;
+  #fd: number | undefined;
+  #position = 0;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** The events written since the last call. Throws when a complete line is not JSON. */
+  read(): AgentEvent[] {
+    return this.readLines().map((line) => {
+      try {
+        return JSON.parse(line) as AgentEvent;
+      } catch (error) {
+        throw new Error(`a line of ${this.#path} is not JSON: ${(error as Error).message}: ${line.slice(0, 300)}`);
+      }
+    });
+  }
+
+  /** The complete lines written since the last call. */
+  readLines(): string[] {
+    this.#fd ??= openIfThere(this.#path);
+    if (this.#fd === undefined) return [];
+    const chunks = [this.#rest];
+    const buffer = Buffer.alloc(readBytes);
+    for (let length = 1; length > 0; ) {
+      length = readSync(this.#fd, buffer, 0, buffer.length, this.#position);
+      this.#position += length;
+      chunks.push(Buffer.from(buffer.subarray(0, length)));
+    }
+    const bytes = Buffer.concat(chunks);
+    const end = bytes.lastIndexOf('\n') + 1;
+    this.#rest = bytes.subarray(end);
+    return end === 0 ? [] : bytes.toString('utf8', 0, end - 1).split('\n');
+  }
+
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,20 @@
+import path from 'node:path';
+import { collectFacts } from '../../src/kernel/facts.ts';
+import { reportTo, runScenarios } from './harness/run-scenarios.ts';
+import { scenarios } from './scenarios/all.ts';
+
+// Runs the scenarios on the kernel this is started on, natively or in a guest, and writes one JSON line for each.
+// Usage: scenario-runner.ts WORK_FOLDER RESULT_FILE [REGULAR_EXPRESSION]
+
+const [folder = '', resultFile = '', only = ''] = process.argv.slice(2);
+const write = reportTo(resultFile);
+await runScenarios({
+  scenarios: scenarios.filter(({ name }) => new RegExp(only).test(name)),
+  folder: path.resolve(folder),
+  facts: collectFacts({ functions: [], tracepoints: [] }),
+  report: (result) => {
+    write(result);
+    const detail = result.message === '' ? '' : `\n  ${result.message.replaceAll('\n', '\n  ')}`;
+    process.stdout.write(`${result.status} (${result.durationMs} ms) ${result.name}${detail}\n`);
+  },
+});
