@@ -10,6 +10,7 @@
  * process-values.h  the calling process
  * records.h         the event record, signals
  * returns.h         the return of a matched call
+ * typed-walk.h      paths of arguments that the verifier knows
  */
 #include <bpf/bpf_endian.h>
 #include "frames.h"
@@ -18,5 +19,6 @@
 #include "read-values.h"
 #include "records.h"
 #include "returns.h"
+#include "typed-walk.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

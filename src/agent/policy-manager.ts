@@ -1,9 +1,6 @@
-import { type CompiledHook, compileHook } from '../compiler/compile.ts';
+import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from '../compiler/compile-group.ts';
 import type { ResolvedHook } from '../compiler/hook-plan.ts';
-import type { KernelFacts } from '../compiler/kernel-facts.ts';
-import { attachKey, planHook } from '../compiler/plan.ts';
 import { resolvePolicy } from '../compiler/resolve.ts';
-import type { BtfFile } from '../ebpf/btf-reader.ts';
 import type { EventPlan } from '../events/event-plan.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
@@ -11,14 +8,10 @@ import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/model.ts';
 import type { HookTable, LiveHook } from './hook-table.ts';
 
-export interface PolicyManagerOptions {
-  readonly facts: KernelFacts;
+export interface PolicyManagerOptions extends CompileOptions {
   readonly table: HookTable;
-  /** Type information of the runtime object. */
-  readonly runtime: BtfFile;
   /** Told of a plan before its program runs, and after it has stopped. */
   readonly plans: { addPlan(plan: EventPlan): void; retirePlan(planId: number): void };
-  readonly sourceText: (file: string, line: number) => string;
 }
 
 export interface PolicyRefusal {
@@ -27,17 +20,15 @@ export interface PolicyRefusal {
 }
 
 export interface ApplyResult {
+  /** Policies of which at least one hook is live, or that have none. */
   readonly loaded: readonly Policy[];
-  /** Policies of which nothing, or not all, is loaded: this kernel lacks what they need. */
+  /** By policy, the hooks that are not loaded, because this kernel lacks what they need. */
   readonly refused: readonly PolicyRefusal[];
   /** Warnings: what runs, but weaker than asked. */
   readonly degraded: readonly Diagnostic[];
   /** Programs that intercept calls. */
   readonly hookCount: number;
 }
-
-/** The hooks of all policies at one attach point. */
-type Groups = Map<string, ResolvedHook[]>;
 
 interface Resolved {
   readonly hooks: readonly ResolvedHook[];
@@ -53,7 +44,7 @@ export class PolicyManager {
   #nextPlanId = 1;
   #result: ApplyResult = { loaded: [], refused: [], degraded: [], hookCount: 0 };
   /** What each live hook was made of. */
-  #groups: Groups = new Map();
+  #groups = new Map<string, ResolvedHook[]>();
 
   constructor(options: PolicyManagerOptions) {
     this.#options = options;
@@ -65,26 +56,29 @@ export class PolicyManager {
 
   /**
    * Makes `policies` the active set. Policies that are the same objects as before keep their programs unless another
-   * policy joins or leaves the same hook. A policy that the kernel refuses is left out and reported; the rest is loaded.
+   * policy joins or leaves the same hook. Hooks that the kernel cannot serve are reported; the rest is loaded.
    */
   apply(policies: readonly Policy[]): ApplyResult {
-    const refused = new Map<Policy, Diagnostic[]>();
+    const refused = new Map<Policy, readonly Diagnostic[]>();
+    const standBack = new Set<Policy>();
     for (const policy of policies) {
       const errors = this.#resolve(policy).diagnostics.filter(isError);
       if (errors.length > 0) refused.set(policy, errors);
     }
     for (;;) {
-      const accepted = policies.filter((policy) => !refused.has(policy));
-      const culprit = this.#tryApply(accepted);
-      if (culprit === undefined) {
-        this.#result = this.#describe(accepted, refused);
+      const candidates = policies.filter((policy) => !standBack.has(policy));
+      const failure = this.#tryApply(candidates);
+      if (failure === undefined) {
+        this.#result = this.#describe(candidates, refused);
         return this.#result;
       }
-      refused.set(culprit.policy, [...culprit.diagnostics]);
+      standBack.add(failure.policy);
+      refused.set(failure.policy, failure.diagnostics);
     }
   }
 
-  #describe(loaded: readonly Policy[], refused: ReadonlyMap<Policy, readonly Diagnostic[]>): ApplyResult {
+  #describe(candidates: readonly Policy[], refused: ReadonlyMap<Policy, readonly Diagnostic[]>): ApplyResult {
+    const loaded = candidates.filter((policy) => this.#resolve(policy).hooks.length > 0 || !refused.has(policy));
     return {
       loaded,
       refused: [...refused].map(([policy, diagnostics]) => ({ policy, diagnostics })),
@@ -100,9 +94,9 @@ export class PolicyManager {
   }
 
   /** Switches to a generation of these policies, or names the one that stands in the way and leaves all as it was. */
-  #tryApply(policies: readonly Policy[]): PolicyRefusal | undefined {
+  #tryApply(policies: readonly Policy[]): GroupFailure | undefined {
     const { table, plans } = this.#options;
-    const groups = this.#groupHooks(policies);
+    const groups = groupHooks(policies.flatMap((policy) => this.#resolve(policy).hooks));
     const next = new Map<string, LiveHook>();
     const fresh: LiveHook[] = [];
     for (const [key, hooks] of groups) {
@@ -127,46 +121,20 @@ export class PolicyManager {
     return undefined;
   }
 
-  #groupHooks(policies: readonly Policy[]): Groups {
-    const groups: Groups = new Map();
-    for (const policy of policies) {
-      for (const hook of this.#resolve(policy).hooks) {
-        const key = attachKey(hook.attach);
-        const group = groups.get(key);
-        if (group === undefined) groups.set(key, [hook]);
-        else group.push(hook);
-      }
-    }
-    return groups;
-  }
-
-  #loadGroup(key: string, hooks: readonly ResolvedHook[]): LiveHook | PolicyRefusal {
-    const { facts, runtime, table, sourceText } = this.#options;
+  #loadGroup(key: string, hooks: readonly ResolvedHook[]): LiveHook | GroupFailure {
+    const { table } = this.#options;
     const hookId = this.#hookIds.get(key) ?? this.#hookIds.size + 1;
     this.#hookIds.set(key, hookId);
-    const attach = hooks[0]!.attach;
-    const { plan, diagnostics } = planHook({
-      attach,
-      hooks,
-      planId: this.#nextPlanId++,
-      hookId,
-      hostNamespaces: facts.hostNamespaces,
-      sourceText,
-    });
-    if (plan === undefined) return { policy: hooks.at(-1)!.policy, diagnostics };
-    let compiled: CompiledHook;
-    try {
-      compiled = compileHook(plan, facts, runtime);
-    } catch (error) {
-      return refusalOf(hooks, error);
-    }
+    const compiled = compileGroup(hooks, { planId: this.#nextPlanId++, hookId }, this.#options);
+    if ('policy' in compiled) return compiled;
     let loaded: LiveHook | undefined;
     try {
       loaded = table.load(compiled);
-      table.attach(plan, compiled.returns !== undefined);
+      table.attach(compiled.plan, compiled.returns !== undefined);
       return loaded;
     } catch (error) {
       if (loaded !== undefined) discard(loaded);
+      if (!(error instanceof KernelError)) throw error;
       return refusalOf(hooks, error);
     }
   }
@@ -186,26 +154,15 @@ function discard(hook: LiveHook): void {
 }
 
 /** Which policy the refused instructions came from; the newest of the hook when the kernel does not say. */
-function refusalOf(hooks: readonly ResolvedHook[], error: unknown): PolicyRefusal {
-  if (!(error instanceof Error)) throw error;
-  const log = error instanceof KernelError ? error.verifierLog : undefined;
-  const candidates = hooks.map(({ policy }) => policy);
-  const line = log === undefined ? undefined : summariseVerifierLog(log).line;
-  const culprit =
-    candidates.find((policy) => line !== undefined && fileNameOf(policy.file) === fileNameOf(line.file)) ??
-    candidates.at(-1)!;
-  const hook = hooks.find((candidate) => candidate.policy === culprit)!.hook;
-  const position =
-    line !== undefined && fileNameOf(culprit.file) === fileNameOf(line.file)
-      ? { line: line.line, column: 1 }
-      : hook.position;
-  const hint = error instanceof KernelError ? error.hint : '';
-  return {
-    policy: culprit,
-    diagnostics: [
-      { file: culprit.file, ...position, severity: 'error', code: 'kernel-refused', message: error.message, hint },
-    ],
-  };
+function refusalOf(hooks: readonly ResolvedHook[], error: KernelError): GroupFailure {
+  const line = error.verifierLog === undefined ? undefined : summariseVerifierLog(error.verifierLog).line;
+  const isSource = ({ policy }: ResolvedHook) =>
+    line !== undefined && fileNameOf(policy.file) === fileNameOf(line.file);
+  const named = hooks.find(isSource);
+  const { policy, hook } = named ?? hooks.at(-1)!;
+  const position = named === undefined ? hook.position : { line: line!.line, column: 1 };
+  const found = { severity: 'error', code: 'kernel-refused', message: error.message, hint: error.hint } as const;
+  return { policy, diagnostics: [{ file: policy.file, ...position, ...found }] };
 }
 
 /** Kernels print only the base name of a source file. */

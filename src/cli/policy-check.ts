@@ -45,7 +45,7 @@ export async function policyCheckCommand(args: string[]): Promise<number> {
 /** What the kernel of the facts refuses or does weaker than asked, of the policies that are right by themselves. */
 function checkAgainstKernel({ policies, sourceText }: ReadPolicies, factsPath: string): Diagnostic[] {
   const facts = readStoredFacts(factsPath);
-  const { refused, warnings } = compilePolicies(policies, facts, { runtime: readRuntimeTypes(), sourceText });
+  const { refused, warnings } = compilePolicies(policies, { facts, runtime: readRuntimeTypes(), sourceText });
   return [...refused.flatMap(({ diagnostics }) => diagnostics), ...warnings];
 }
 

@@ -12,6 +12,7 @@ import { stdoutOutput } from '../export/stdout.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import type { Policy, PolicyMode } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import { UsageError } from './errors.ts';
 import { readObjects } from './object-files.ts';
 
 export const runUsage = `Usage: jatai run [--policy FILE|DIR]... [options]
@@ -44,11 +45,6 @@ interface RunOptions {
   readonly ringSize: number | undefined;
   readonly color: 'auto' | 'always' | 'never';
   readonly logLevel: string;
-}
-
-/** A wrong use of the command line; the message says what is wrong. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
 }
 
 /** `jatai run`: returns the exit status. */
@@ -94,7 +90,8 @@ function load(agent: Agent, loader: PolicyLoader, options: RunOptions, word: str
   for (const { path, reason } of files.unreadable) process.stderr.write(`${path}: error: ${reason}\n`);
   process.stderr.write(printDiagnostics([...files.diagnostics, ...result.degraded], loader.texts));
   for (const { policy, diagnostics } of result.refused) {
-    process.stderr.write(`refused: policy ${policy.name}:\n`);
+    const extent = result.loaded.includes(policy) ? 'in part' : 'whole';
+    process.stderr.write(`refused ${extent}: policy ${policy.name}\n`);
     process.stderr.write(printDiagnostics(diagnostics, loader.texts));
   }
   process.stderr.write(`${readyLine(word, result, errors)}\n`);
@@ -102,7 +99,8 @@ function load(agent: Agent, loader: PolicyLoader, options: RunOptions, word: str
 }
 
 function readyLine(word: string, result: ApplyResult, errors: number): string {
-  return `${word}: ${result.loaded.length} policies, ${result.hookCount} hooks, ${result.refused.length + errors} refused`;
+  const refusals = result.refused.reduce((sum, { diagnostics }) => sum + diagnostics.length, errors);
+  return `${word}: ${result.loaded.length} policies, ${result.hookCount} hooks, ${refusals} refused`;
 }
 
 const policiesInMode = new WeakMap<object, Map<PolicyMode, Policy>>();

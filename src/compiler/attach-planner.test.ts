@@ -137,15 +137,21 @@ test('Override of a system call is refused', () => {
 });
 
 test('an LSM hook without BPF LSM is observed, and says what is weaker', () => {
-  check(lsm, 'Post', exampleFacts, 'lsm file_open');
+  check(lsm, 'Post', exampleFacts, 'lsm file_open returns fexit security_file_open');
+  check(lsm, 'Post', factsWithout('fentry'), 'lsm file_open returns kretprobe security_file_open');
   check(lsm, 'Override', factsWithout('lsm'), 'fmod_ret security_file_open returns fexit security_file_open');
-  check(lsm, 'Post', factsWithout('lsm'), 'fentry security_file_open');
+  check(lsm, 'Post', factsWithout('lsm'), 'fentry security_file_open returns fexit security_file_open');
   const decision = decide(lsm, 'Post', factsWithout('lsm'));
   expect(decision).toMatchObject({
     functionName: 'file_open',
     attach: { degraded: [expect.stringContaining('no lsm')] },
   });
   check('lsmhooks:\nhook: file_opn', 'Post', exampleFacts, 'unknown-lsm-hook: The kernel has no LSM hook "file_opn"');
+});
+
+test('signals are refused where they cannot be sent', () => {
+  check(connect, 'Sigkill', factsWithout('sendSignal'), 'signal-unavailable: Signals cannot be sent: no sendSignal');
+  check(connect, 'Sigkill', factsWithout('sendSignal'), 'fentry tcp_connect returns fexit tcp_connect', 'monitor');
 });
 
 test('tracepoints, raw and not', () => {

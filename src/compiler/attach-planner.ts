@@ -14,6 +14,13 @@ const syscallPrefixes = { x86_64: '__x64_', aarch64: '__arm64_' } as const;
  * enforced, fmod_ret where BPF LSM is not active, the tracepoint of a system call where there are no kprobes.
  */
 export function planAttach(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDecision {
+  if (!facts.features.sendSignal.available && sendsSignals(policy, hook)) {
+    return refused(
+      'signal-unavailable',
+      `Signals cannot be sent: ${facts.features.sendSignal.reason}`,
+      'Use Override.',
+    );
+  }
   switch (hook.kind) {
     case 'kprobe':
     case 'fentry':
@@ -35,6 +42,13 @@ function enforcementOf(policy: Policy, hook: HookSpec): 'none' | 'signal' | 'ove
   const kinds = hook.selectors.flatMap((selector) => selector.actions.map((action) => action.kind));
   if (kinds.includes('Override')) return 'override';
   return kinds.includes('Sigkill') || kinds.includes('Signal') ? 'signal' : 'none';
+}
+
+function sendsSignals(policy: Policy, hook: HookSpec): boolean {
+  const signals = new Set(['Sigkill', 'Signal']);
+  return (
+    policy.mode === 'enforce' && hook.selectors.some(({ actions }) => actions.some(({ kind }) => signals.has(kind)))
+  );
 }
 
 function refused(code: string, reason: string, hint: string): AttachDecision {
@@ -68,7 +82,7 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
     );
   }
   const degraded = guardDegradation(facts, enforcement);
-  const shared = { target: functionName, syscall: true, parameterCount: 1, degraded };
+  const shared = { target: functionName, syscall: true, degraded };
   if (facts.features.fentry.available && functionName in facts.functions) {
     return attach(functionName, {
       ...shared,
@@ -106,6 +120,9 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
   const name = hook.target;
   const prototype = facts.functions[name];
   const enforcement = enforcementOf(policy, hook);
+  if (!facts.features.btf.available) {
+    return refused('hook-unavailable', `Functions are found by type information: ${facts.features.btf.reason}`, '');
+  }
   if (prototype === undefined) {
     return refused(
       'unknown-function',
@@ -120,7 +137,6 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
   const shared = {
     target: name,
     syscall: false,
-    parameterCount: prototype.parameters.length,
     degraded: guardDegradation(facts, enforcement),
   };
   if (facts.features.fentry.available && fitsTrampoline(prototype, facts)) {
@@ -161,8 +177,7 @@ function planSecurityEnforcement(
   const name = `security_${lsmHook}`;
   const shared = {
     syscall: false,
-    parameterCount: prototype.parameters.length,
-    returns: facts.features.fentry.available ? ({ mechanism: 'fexit', target: name } as const) : undefined,
+    returns: returnOf(name, facts),
   };
   if (facts.features.lsm.available && `bpf_lsm_${lsmHook}` in facts.functions) {
     return attach(name, {
@@ -193,6 +208,12 @@ function planSecurityEnforcement(
   );
 }
 
+/** The return of a function whose entry is seen by lsm or fmod_ret: the same for all policies there. */
+function returnOf(name: string, facts: KernelFacts): AttachPoint['returns'] {
+  if (facts.features.fentry.available && name in facts.functions) return { mechanism: 'fexit', target: name };
+  return facts.features.kprobe.available ? { mechanism: 'kretprobe', target: name } : undefined;
+}
+
 function planLsm(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDecision {
   const name = `security_${hook.target}`;
   const prototype = facts.functions[`bpf_lsm_${hook.target}`] ?? facts.functions[name];
@@ -208,8 +229,7 @@ function planLsm(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDeci
       mechanism: 'lsm',
       target: hook.target,
       syscall: false,
-      parameterCount: prototype.parameters.length,
-      returns: undefined,
+      returns: returnOf(name, facts),
       degraded: [],
       reason: 'lsm: BPF LSM is active',
     });
@@ -227,7 +247,6 @@ function planLsm(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDeci
     functionName: hook.target,
     attach: {
       ...observed.attach,
-      returns: undefined,
       degraded: [...guardDegradation(facts, enforcement), note],
     },
   };
@@ -256,7 +275,6 @@ function planTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
     mechanism: 'tracepoint',
     target: hook.target,
     syscall: false,
-    parameterCount: 0,
     returns: undefined,
     degraded: [],
     reason: 'tracepoint: named by the policy',
@@ -284,7 +302,6 @@ function planRawTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
     mechanism: 'raw_tracepoint',
     target: event,
     syscall: false,
-    parameterCount: prototype.parameters.length,
     returns: undefined,
     degraded: [],
     reason: 'raw tracepoint: named by the policy',
@@ -299,7 +316,7 @@ function attach(functionName: string, point: AttachPoint): AttachDecision {
 function nearest(name: string, candidates: readonly string[]): string {
   const pieces = piecesOf(name);
   let best = '';
-  let bestScore = 0.4;
+  let bestScore = 0.6;
   for (const candidate of candidates) {
     const other = piecesOf(candidate);
     let shared = 0;

@@ -2,7 +2,7 @@ import { type FunctionBuilder, type Label, R0, R1, R2, R8, R9, R10 } from '../eb
 import { processState } from '../events/wire.ts';
 import { noEffect } from './effects.ts';
 import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
-import type { HookCode } from './hook-code.ts';
+import { type HookCode, isTyped } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import { emitNumberTree } from './number-tree.ts';
 import { type EmitHits, emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
@@ -45,17 +45,6 @@ function pieceOf(hook: HookCode, value: PlanValue): { side: 'start' | 'end'; rea
     default:
       return undefined;
   }
-}
-
-const structNames = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
-
-/** Whether the verifier knows what the parameter points to, so that its fields can be loaded. */
-function isTyped(hook: HookCode, value: PlanValue): boolean {
-  const { mechanism, target, syscall } = hook.plan.attach;
-  if (syscall || value.source.kind !== 'parameter') return false;
-  if (mechanism !== 'fentry' && mechanism !== 'lsm' && mechanism !== 'fmod_ret') return false;
-  const prototype = hook.facts.functions[mechanism === 'lsm' ? `bpf_lsm_${target}` : target];
-  return prototype?.parameters[value.source.index]?.type === structNames[value.type as keyof typeof structNames];
 }
 
 function canGuard(hook: HookCode, value: PlanValue, tree: ValueTree | undefined): boolean {

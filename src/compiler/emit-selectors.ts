@@ -3,8 +3,9 @@ import { frame } from '../events/wire.ts';
 import { emitEffect, selectorEffect } from './effects.ts';
 import { emitMatchInPlace } from './emit-tree.ts';
 import { type HookCode, readerName, valueById } from './hook-code.ts';
-import type { PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
+import type { PlanSpec, PlanTest } from './hook-plan.ts';
 import { type CodePart, emitPart } from './outline.ts';
+import { openTests } from './value-trees.ts';
 
 /**
  * Emits the blocks of the specifications that a tree only proposes: bit i of `frame.candidates` stands for the i-th.
@@ -54,7 +55,7 @@ function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSp
 function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
   const end = code.newLabel('spec');
   for (const selector of spec.selectors) {
-    const tests = remainingTests(spec, selector);
+    const tests = openTests(spec, selector);
     if (tests.some(neverHolds)) continue;
     const next = code.newLabel('selector');
     for (const test of tests) emitTest(code, hook, test, next);
@@ -65,12 +66,6 @@ function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
     code.place(next);
   }
   code.place(end);
-}
-
-/** A tree that proposed the only selector has decided its test already. */
-function remainingTests(spec: PlanSpec, selector: PlanSelector): readonly PlanTest[] {
-  const proposed = spec.search === 'candidate' && spec.selectors.length === 1;
-  return proposed ? selector.tests.filter((test) => test !== selector.index) : selector.tests;
 }
 
 /** `GT` the greatest number of the type. */

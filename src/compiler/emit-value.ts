@@ -14,7 +14,7 @@ import {
 } from '../ebpf/function-builder.ts';
 import { helpers } from '../ebpf/helper-ids.ts';
 import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE } from '../events/wire.ts';
-import type { HookCode } from './hook-code.ts';
+import { type HookCode, isTyped } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import type { TracepointField } from './kernel-facts.ts';
 
@@ -73,12 +73,15 @@ export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue
 
 function readerFunction(hook: HookCode, value: PlanValue): string {
   if (hook.given) return 'read_given';
+  /* Since 6.2: a pointer to the mount around a vfsmount can be given its type. */
+  const typed = isTyped(hook, value) && 'bpf_rdonly_cast' in hook.facts.functions ? 'typed_' : '';
   switch (value.type) {
     case 'string':
       return 'read_string';
-    case 'filename':
     case 'file':
     case 'path':
+      return `read_${typed}${value.type}`;
+    case 'filename':
     case 'fd':
     case 'dentry':
     case 'sock':
@@ -87,7 +90,7 @@ function readerFunction(hook: HookCode, value: PlanValue): string {
     case 'cred':
       return `read_${value.type}`;
     case 'linux_binprm':
-      return 'read_binprm';
+      return `read_${typed}binprm`;
     default:
       throw new Error(`a value of type ${value.type} has no string slot`);
   }

@@ -2,14 +2,15 @@ import { printInstructions } from '../ebpf/printer.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/model.ts';
 import type { CompiledHook, CompiledProgram } from './compile.ts';
-import { type CompiledPolicies, type CompileOptions, compilePolicies } from './explain-programs.ts';
+import type { CompileOptions } from './compile-group.ts';
+import { type CompiledPolicies, compilePolicies } from './explain-programs.ts';
 import { countSelectors, explainSpec } from './explain-selectors.ts';
 import { alignColumns, count, indent } from './explain-text.ts';
 import { explainTrees } from './explain-trees.ts';
 import { explainValues, nameValues } from './explain-values.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 
-export interface ExplainOptions extends CompileOptions {
+export interface ExplainOptions extends Omit<CompileOptions, 'facts'> {
   /** Adds the instructions of every program, with the policy lines they come from. */
   readonly instructions: boolean;
 }
@@ -20,7 +21,7 @@ export interface ExplainOptions extends CompileOptions {
  * the same text. Ends with a newline.
  */
 export function explainPolicies(policies: readonly Policy[], facts: KernelFacts, options: ExplainOptions): string {
-  const compiled = compilePolicies(policies, facts, options);
+  const compiled = compilePolicies(policies, { ...options, facts });
   const { hooks } = compiled;
   const sections = [
     [`Kernel ${facts.release}, ${facts.machine}, preemption: ${facts.preemption}`],

@@ -219,12 +219,19 @@ function emitVerdict(code: FunctionBuilder, plan: HookPlan): void {
 
 /** The program that reports the return value of calls that an entry program matched. */
 export function generateReturn(plan: HookPlan, facts: KernelFacts): BuiltFunction {
-  const { returns, parameterCount } = plan.attach;
+  const { returns } = plan.attach;
   if (returns === undefined) throw new Error(`${plan.key} has no return`);
   const code = new FunctionBuilder(`r_${plan.attach.target.replace(/[^A-Za-z0-9_]/g, '_')}`);
-  if (returns.mechanism === 'fexit') code.load(8, R2, R1, 8 * parameterCount);
+  if (returns.mechanism === 'fexit') code.load(8, R2, R1, 8 * parameterCountOf(returns.target, facts));
   else if (returns.mechanism === 'tracepoint') code.load(8, R2, R1, 16);
   else code.load(8, R2, R1, facts.machine === 'x86_64' ? facts.ptRegs['ax']! : (facts.ptRegs['regs'] ?? 0));
   code.loadImm(R1, plan.hookId).callFunction('report_return').movImm(R0, 0).exit();
   return code.build();
+}
+
+/** fexit finds the return value behind the parameters. */
+function parameterCountOf(target: string, facts: KernelFacts): number {
+  const prototype = facts.functions[target];
+  if (prototype === undefined) throw new Error(`the facts have no function ${target}`);
+  return prototype.parameters.length;
 }

@@ -37,3 +37,14 @@ export function readerName(value: PlanValue): string {
 }
 
 export type Emit = (code: FunctionBuilder) => void;
+
+const typedStructs = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
+
+/** Whether the verifier knows what a parameter points to, so that its fields can be loaded instead of copied. */
+export function isTyped(hook: HookCode, value: PlanValue): boolean {
+  const { mechanism, target, syscall } = hook.plan.attach;
+  if (syscall || value.source.kind !== 'parameter') return false;
+  if (mechanism !== 'fentry' && mechanism !== 'lsm' && mechanism !== 'fmod_ret') return false;
+  const prototype = hook.facts.functions[mechanism === 'lsm' ? `bpf_lsm_${target}` : target];
+  return prototype?.parameters[value.source.index]?.type === typedStructs[value.type as keyof typeof typedStructs];
+}

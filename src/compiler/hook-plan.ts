@@ -26,8 +26,6 @@ export interface AttachPoint {
   readonly returns: { readonly mechanism: 'fexit' | 'kretprobe' | 'tracepoint'; readonly target: string } | undefined;
   /** True when the parameters are those of a system call behind a `struct pt_regs *`. */
   readonly syscall: boolean;
-  /** Parameters of the hooked function: fexit finds the return value behind them. */
-  readonly parameterCount: number;
   /** Why this mechanism and not another. */
   readonly reason: string;
   /** What is weaker here than the policy asks for; empty when nothing is. */

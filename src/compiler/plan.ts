@@ -19,6 +19,7 @@ import {
   wantPost,
   wantReturn,
 } from './hook-plan.ts';
+import { eagerValues } from './value-trees.ts';
 
 export interface PlanInput {
   readonly attach: AttachPoint;
@@ -59,6 +60,8 @@ class PlanBuilder {
   readonly #specs: PlanSpec[] = [];
   readonly #eventSelectors: EventSelector[] = [];
   readonly #diagnostics: Diagnostic[] = [];
+  /** By value id. */
+  readonly #costs: number[] = [];
   #slots = 0;
   #candidates = 0;
 
@@ -94,7 +97,7 @@ class PlanBuilder {
       hookId,
       attach,
       values: values.toSorted((left, right) => left.cost - right.cost || left.id - right.id),
-      specs: this.#specs,
+      specs: this.#orderTests(),
       selectorCount: this.#eventSelectors.length,
       candidateCount: this.#candidates,
       atomCount: this.#atoms.size,
@@ -102,6 +105,19 @@ class PlanBuilder {
       events,
     };
     return { plan, diagnostics: [] };
+  }
+
+  /** Cheapest first; a test over a value that every run reads asks for one bit. */
+  #orderTests(): PlanSpec[] {
+    const eager = eagerValues({ specs: this.#specs });
+    const cost = (test: PlanTest) => (eager.has(test.value) ? 0 : this.#costOf(test));
+    return this.#specs.map((spec) => ({
+      ...spec,
+      selectors: spec.selectors.map((selector) => ({
+        ...selector,
+        tests: selector.tests.toSorted((left, right) => cost(left) - cost(right)),
+      })),
+    }));
   }
 
   #checkLimits(): void {
@@ -134,6 +150,7 @@ class PlanBuilder {
     const slot = usesSlot(source, type) ? this.#slots++ : -1;
     const value = { id: this.#values.size, source, type, slot, cost: readCost(source, type) };
     this.#values.set(key, value);
+    this.#costs.push(value.cost);
     return value;
   }
 
@@ -272,7 +289,7 @@ class PlanBuilder {
     });
     return {
       bit: this.#eventSelectors.length - 1,
-      tests: tests.toSorted((left, right) => this.#costOf(left) - this.#costOf(right)),
+      tests,
       index: this.#indexOf(tests),
       consequence: this.#consequence(enforce ? actions : [], post ? hook : undefined),
       source: this.#source(resolved, place.position),
@@ -280,8 +297,7 @@ class PlanBuilder {
   }
 
   #costOf(test: PlanTest): number {
-    for (const value of this.#values.values()) if (value.id === test.value) return value.cost;
-    return 0;
+    return this.#costs[test.value]!;
   }
 
   /** The cheapest test that can propose the selector. */

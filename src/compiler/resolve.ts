@@ -46,6 +46,10 @@ function resolveHook(
   const errorsBefore = diagnostics.length;
   const args = hook.args.map((argument) => resolveArgument(hook, argument, decision.attach, facts, report));
   const resolvedReturn = hook.returnArg && returnType(hook.returnArg, hook, facts);
+  if (hook.returnArg !== undefined && decision.attach.returns === undefined) {
+    const message = `The return value is not seen by ${decision.attach.mechanism} on this kernel`;
+    report('error', hook.returnArg.position, 'return-unavailable', message, 'Leave out "return" and "returnArg".');
+  }
   checkInferredFilters(hook, args, resolvedReturn, report);
   const failed = diagnostics.slice(errorsBefore).some((diagnostic) => diagnostic.severity === 'error');
   if (failed) return undefined;

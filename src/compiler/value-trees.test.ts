@@ -14,7 +14,7 @@ test('equal filters of several policies are one entry with all their effects', (
   ]);
   const [tree] = collectTrees(plan).values();
   expect(tree!.entries).toHaveLength(1);
-  expect(tree!.entries[0]!.effect).toMatchObject({ matches: 0b11n, candidates: 0n, atoms: 1n });
+  expect(tree!.entries[0]!.effect).toMatchObject({ matches: 0b11n, candidates: 0n, atoms: 0n });
 });
 
 test('different operators, values and parts are different entries', () => {

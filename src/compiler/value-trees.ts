@@ -1,6 +1,6 @@
 import type { Component } from '../policy/operand.ts';
 import { type Effect, joinEffects, noEffect, selectorEffect } from './effects.ts';
-import type { HookPlan, PlanMatch, PlanTest } from './hook-plan.ts';
+import type { HookPlan, PlanMatch, PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
 
 /** What a hit on one match of a value means for all policies together. */
 export interface TreeEntry {
@@ -28,7 +28,9 @@ export function collectTrees(plan: HookPlan): Map<number, ValueTree> {
   };
   for (const spec of plan.specs) {
     for (const selector of spec.selectors) {
-      for (const test of selector.tests) if (test.atom >= 0) add(test, { ...noEffect, atoms: 1n << BigInt(test.atom) });
+      for (const test of openTests(spec, selector)) {
+        if (test.atom >= 0) add(test, { ...noEffect, atoms: 1n << BigInt(test.atom) });
+      }
       if (selector.index === undefined) continue;
       if (spec.search === 'direct') add(selector.index, selectorEffect(selector));
       if (spec.search === 'candidate') add(selector.index, { ...noEffect, candidates: 1n << BigInt(spec.candidate) });
@@ -43,10 +45,17 @@ export function collectTrees(plan: HookPlan): Map<number, ValueTree> {
   return trees;
 }
 
+/** The tests of a selector that no tree decides: they are tried when it is proposed. */
+export function openTests(spec: PlanSpec, selector: PlanSelector): readonly PlanTest[] {
+  if (spec.search === 'always' || spec.search === 'direct') return [];
+  const proposed = spec.search === 'candidate' && spec.selectors.length === 1;
+  return proposed ? selector.tests.filter((test) => test !== selector.index) : selector.tests;
+}
+
 /** Ids of the values whose trees propose selectors: every run has to read them. */
-export function eagerValues(plan: HookPlan): Set<number> {
+export function eagerValues({ specs }: Pick<HookPlan, 'specs'>): Set<number> {
   const eager = new Set<number>();
-  for (const spec of plan.specs) {
+  for (const spec of specs) {
     if (spec.search !== 'direct' && spec.search !== 'candidate') continue;
     for (const selector of spec.selectors) eager.add(selector.index!.value);
   }

@@ -63,6 +63,8 @@ export class FunctionBuilder {
   readonly #places = new Map<Label, number>();
   #lastPlace = -1;
   readonly #labelNames = new Set<string>();
+  /** The next number to try for each hint: programs have thousands of labels of one hint. */
+  readonly #labelCounts = new Map<string, number>();
   #source: SourceLine | undefined;
 
   constructor(name: string) {
@@ -82,8 +84,10 @@ export class FunctionBuilder {
 
   /** A label to jump to before or after it is placed. The hint is what printers show, made unique by a number. */
   newLabel(hint = 'L'): Label {
-    let name = hint;
-    for (let count = 1; this.#labelNames.has(name); count++) name = `${hint}.${count}`;
+    let count = this.#labelCounts.get(hint) ?? 0;
+    let name = count === 0 ? hint : `${hint}.${count}`;
+    while (this.#labelNames.has(name)) name = `${hint}.${++count}`;
+    this.#labelCounts.set(hint, count + 1);
     this.#labelNames.add(name);
     return { name, owner: this };
   }

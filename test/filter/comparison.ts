@@ -14,6 +14,8 @@ export interface Trial {
   readonly parameters: readonly TestParameter[];
   readonly sketch: PlanSketch;
   readonly process: TestProcess;
+  /** Whether values are handed over as if they had been read (`InputMemory.write`) or read by the real readers. */
+  readonly given: boolean;
   /** Instructions beyond which the program is divided into functions. */
   readonly longestFunction?: number;
 }
@@ -44,6 +46,7 @@ export class Comparison {
     this.#reference = new ReferenceFilter(this.plan, trial.process, trial.sketch.hostNamespaces);
     const broken = breakIt?.(this.plan);
     this.#filter = host.load(broken?.plan ?? this.plan, {
+      given: trial.given,
       ...(trial.longestFunction !== undefined && { longestFunction: trial.longestFunction }),
       ...(broken?.tamper && { tamper: broken.tamper }),
     });
@@ -55,7 +58,8 @@ export class Comparison {
       this.#host.setBinary(this.#trial.process.pid, input.binary);
       this.#binary = input.binary;
     }
-    memory.write(this.#trial.parameters, input.values);
+    if (this.#trial.given) memory.write(this.#trial.parameters, input.values);
+    else memory.writeReal(input.values);
     const got = this.#filter.run(memory.context);
     const expected = this.#reference.run(input);
     return { expected, got, agree: isSameOutcome(expected, got) };

@@ -5,7 +5,7 @@ import { describeDisagreement, type Mismatch } from './mismatch.ts';
 import { randomParameters } from './parameters.ts';
 import { randomPools } from './pools.ts';
 import { Random } from './random.ts';
-import { InputGenerator } from './random-inputs.ts';
+import { InputGenerator, withoutUnreadPorts } from './random-inputs.ts';
 import { type PolicySource, randomPlan } from './random-policies.ts';
 import type { TestProcess } from './test-process.ts';
 
@@ -65,13 +65,20 @@ function runPlan(
 ): Mismatch | undefined {
   const { seed, cases, sabotage } = options;
   const random = new Random(seed);
-  const source: PolicySource = { random, parameters: randomParameters(random), pools: randomPools(random), process };
+  const given = random.chance(75);
+  const source: PolicySource = {
+    random,
+    parameters: randomParameters(random, given),
+    pools: randomPools(random),
+    process,
+  };
   const sketch = randomPlan(source);
   /* Programs of usual size are in one piece: divide some to see that it makes no difference. */
   const trial: Trial = {
     parameters: source.parameters,
     sketch,
     process,
+    given,
     ...(random.chance(25) && { longestFunction: 100 }),
   };
   const breakIt = sabotage && ((plan: HookPlan): Broken => sabotage(plan, random) ?? {});
@@ -87,7 +94,7 @@ function runPlan(
   const hit = new Set<number>();
   try {
     for (let count = 0; count < cases; count++) {
-      const input = inputs.next();
+      const input = given ? inputs.next() : withoutUnreadPorts(inputs.next());
       const { expected, got, agree } = comparison.run(input);
       counts.cases++;
       if (!agree) return { seed, trial, input, problem: describeDisagreement(expected, got) };

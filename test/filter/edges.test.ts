@@ -29,7 +29,7 @@ function check(name: string, { parameters = [], selectors, calls }: Case): void 
       selectors: selectors.map((filters): SelectorSketch => ({ filters, noPost: false, override: undefined })),
     };
     const sketch = { policies: [{ name: 'edge', mode: 'enforce' as const, hooks: [hook] }], hostNamespaces: {} };
-    using comparison = new Comparison(host, { parameters, sketch, process });
+    using comparison = new Comparison(host, { parameters, sketch, process, given: true });
     for (const [values, selector, binary = ''] of calls) {
       const { expected, got } = comparison.run({ values, binary: Buffer.from(binary) });
       expect(got).toEqual({ matches: selector === undefined ? undefined : [selector], returnValue: 0 });

@@ -7,6 +7,8 @@ import { parameterCount, type Shape, type TestParameter } from './parameters.ts'
 /** For each parameter: one `frame_value`, then room for the longest string. */
 const valueStride = 4096 + 64;
 const dataOffset = 32;
+const unmappedAddress = 8n;
+const afInet6 = 10;
 
 /**
  * Inputs where the program under test finds them (`read_given` in bpf/kprobes/read-values.h): a parameter that is not a
@@ -21,13 +23,54 @@ export class InputMemory {
   write(parameters: readonly TestParameter[], values: readonly InputValue[]): void {
     for (const [index, value] of values.entries()) {
       if (value.kind === 'integer') {
-        this.context.writeBigUInt64LE(BigInt.asUintN(64, value.value), 8 * index);
+        this.#setNumber(index, value.value);
         continue;
       }
-      const at = valueStride * index;
-      this.context.writeBigUInt64LE(this.#address + BigInt(at), 8 * index);
-      this.#writeValue(at, parameters[index]!.shape, value);
+      this.#setAddress(index, 0);
+      this.#writeValue(valueStride * index, parameters[index]!.shape, value);
     }
+  }
+
+  /** As the kernel's own readers expect them: strings and `struct sockaddr` in the memory of the process. */
+  writeReal(values: readonly InputValue[]): void {
+    for (const [index, value] of values.entries()) {
+      const at = valueStride * index;
+      this.#setAddress(index, 0);
+      switch (value.kind) {
+        case 'integer':
+          this.#setNumber(index, value.value);
+          break;
+        case 'unreadable':
+          this.#setNumber(index, unmappedAddress);
+          break;
+        case 'string':
+          this.#values.set(value.value, at);
+          this.#values[at + value.value.length] = 0;
+          break;
+        case 'socket':
+          this.#writeSockaddr(at, value);
+          break;
+        case 'path':
+          throw new Error('paths are read from structures of the kernel');
+        default:
+          value satisfies never;
+      }
+    }
+  }
+
+  #setNumber(index: number, value: bigint): void {
+    this.context.writeBigUInt64LE(BigInt.asUintN(64, value), 8 * index);
+  }
+
+  #setAddress(index: number, offset: number): void {
+    this.#setNumber(index, this.#address + BigInt(valueStride * index + offset));
+  }
+
+  #writeSockaddr(at: number, { family, saddr, sport }: Extract<InputValue, { kind: 'socket' }>): void {
+    this.#values.fill(0, at, at + 28);
+    this.#values.writeUInt16LE(family, at);
+    this.#values.writeUInt16BE(sport, at + 2);
+    this.#values.set(family === afInet6 ? saddr : saddr.subarray(0, 4), at + (family === afInet6 ? 8 : 4));
   }
 
   #writeValue(at: number, shape: Shape, value: Exclude<InputValue, { kind: 'integer' }>): void {

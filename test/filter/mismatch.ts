@@ -109,6 +109,7 @@ export function printMismatch({ seed, trial, input, problem }: Mismatch): string
     `seed ${seed}: ${problem}`,
     printSketch(trial.sketch),
     `process: ${printJson(trial.process)}`,
+    `read by: ${trial.given ? 'read_given' : 'the real readers'}`,
     `longest function: ${trial.longestFunction ?? 'any'}`,
     `host namespaces: ${printJson(trial.sketch.hostNamespaces)}`,
   ];

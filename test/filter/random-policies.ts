@@ -36,11 +36,13 @@ export function randomPlan(source: PolicySource): PlanSketch {
     random.between(5, 20),
     random.between(20, 40),
   ]);
+  /* Only when every selector can be found by a filter that is not negated, calls are let pass before a frame is claimed. */
+  const searchable = random.chance(40);
   const policies: PolicySketch[] = [];
   while (left > 0) {
     const count = Math.min(left, random.pick([1, 1, 1, 2, 3]));
     left -= count;
-    const hooks = Array.from({ length: count }, () => randomHook(source));
+    const hooks = Array.from({ length: count }, () => randomHook(source, searchable));
     policies.push({ name: `policy-${policies.length}`, mode: random.chance(10) ? 'monitor' : 'enforce', hooks });
   }
   return { policies, hostNamespaces: randomHostNamespaces(source) };
@@ -52,19 +54,23 @@ function randomHostNamespaces({ random, process }: PolicySource): Record<string,
   );
 }
 
-function randomHook(source: PolicySource): HookSketch {
+function randomHook(source: PolicySource, searchable: boolean): HookSketch {
   const { random, parameters } = source;
   const args: ArgumentSketch[] = [];
-  for (const [index, { types }] of parameters.entries())
+  for (const [index, { types }] of parameters.entries()) {
     if (random.chance(60)) args.push({ index, type: random.pick(types) });
-  const selectors = random.pick([0, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6]);
-  return { args, selectors: Array.from({ length: selectors }, () => randomSelector(source, args)) };
+  }
+  const selectors = random.pick([searchable ? 1 : 0, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6]);
+  return { args, selectors: Array.from({ length: selectors }, () => randomSelector(source, args, searchable)) };
 }
 
-function randomSelector(source: PolicySource, args: readonly ArgumentSketch[]): SelectorSketch {
+function randomSelector(source: PolicySource, args: readonly ArgumentSketch[], searchable: boolean): SelectorSketch {
   const { random, pools } = source;
-  const count = random.chance(3) ? 0 : random.pick([1, 1, 1, 2, 2, 3, 4]);
+  const count = !searchable && random.chance(3) ? 0 : random.pick([1, 1, 1, 2, 2, 3, 4]);
   const filters = Array.from({ length: count }, () => randomFilter(source, args));
+  while (searchable && filters.every(({ fields }) => fields.operator.startsWith('Not'))) {
+    filters[0] = randomFilter(source, args);
+  }
   return { filters, noPost: random.chance(5), override: random.chance(20) ? random.pick(pools.errors) : undefined };
 }
 

@@ -1,26 +1,30 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
+import type { KernelFeature } from '../../src/compiler/kernel-facts.ts';
+import type { Pattern } from '../kernel/harness/match.ts';
 import { repositoryRoot } from '../vm/repository-root.ts';
 
-/** What a policy must report of a program that does what it watches for. */
+/** What a policy must report of programs that do what it watches for. */
 export interface PolicyTest {
   /** Stem of the test's file. */
   readonly name: string;
   /** Absolute path of the policy. */
   readonly policy: string;
+  /** What a kernel must have for the policy to load. */
+  readonly needs: readonly KernelFeature[];
   readonly steps: readonly PolicyTestStep[];
 }
 
 export interface PolicyTestStep {
   /** What happens, for people. */
   readonly title: string;
-  /** Shell commands, run as root in the checkout; they end with status 0. */
+  /** Shell commands, run as root in the checkout. They end with status 0 and leave nothing behind. */
   readonly run: string;
   /** Each is part of an event that must come, in the encoding of the JSON export. */
-  readonly events: readonly object[];
+  readonly events: readonly Pattern[];
   /** Parts of events that must not come. */
-  readonly unwanted: readonly object[];
+  readonly unwanted: readonly Pattern[];
 }
 
 const folder = path.join(repositoryRoot, 'tracing-policies/tests');
@@ -36,13 +40,14 @@ export function readPolicyTests(): PolicyTest[] {
 }
 
 function readPolicyTest(file: string): PolicyTest {
-  const { policy, steps } = parse(readFileSync(path.join(folder, file), 'utf8')) as Partial<PolicyTest>;
-  if (typeof policy !== 'string' || !Array.isArray(steps)) {
-    throw new Error(`${path.join(folder, file)}: a test of a policy has "policy" and "steps"`);
+  const { policy, needs, steps } = parse(readFileSync(path.join(folder, file), 'utf8')) as Partial<PolicyTest>;
+  if (typeof policy !== 'string' || !Array.isArray(needs) || !Array.isArray(steps)) {
+    throw new Error(`${path.join(folder, file)}: a test of a policy has "policy", "needs" and "steps"`);
   }
   return {
     name: path.basename(file, '.yaml'),
     policy: path.resolve(folder, policy),
+    needs,
     steps: steps.map((step) => readStep(file, step)),
   };
 }

@@ -5,6 +5,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,11 +72,18 @@ static int open_by_handle(const char *path)
 		struct file_handle handle;
 		char bytes[sizeof(struct file_handle) + HANDLE_BYTES];
 	} room = { .handle.handle_bytes = HANDLE_BYTES };
-	int mount;
+	char folder[PATH_MAX];
+	int mount_id;
 
-	if (name_to_handle_at(AT_FDCWD, path, &room.handle, &mount, 0) != 0)
+	if (name_to_handle_at(AT_FDCWD, path, &room.handle, &mount_id, 0) != 0)
 		return -1;
-	return open_by_handle_at(AT_FDCWD, &room.handle, O_RDONLY);
+	snprintf(folder, sizeof(folder), "%s", path);
+	int mount = open(dirname(folder), O_RDONLY | O_DIRECTORY);
+	int fd = open_by_handle_at(mount, &room.handle, O_RDONLY);
+	int error = errno;
+	close(mount);
+	errno = error;
+	return fd;
 }
 
 static void try_mmap(const char *path)

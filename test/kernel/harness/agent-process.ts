@@ -83,7 +83,10 @@ export class AgentProcess {
   async #waitFor(line: RegExp, from: number): Promise<void> {
     const deadline = Date.now() + readyTimeoutMs;
     while (!line.test(this.stderr().slice(from))) {
-      if (!this.running) throw new Error(`the agent ended with status ${this.#end?.status}${this.#end?.signal}; it wrote:\n${this.stderr()}`);
+      if (!this.running)
+        throw new Error(
+          `the agent ended with status ${this.#end?.status}${this.#end?.signal}; it wrote:\n${this.stderr()}`,
+        );
       if (Date.now() > deadline) throw new Error(`no line ${line} from the agent in time; it wrote:\n${this.stderr()}`);
       await sleep(pollMs);
     }

@@ -39,12 +39,17 @@ export function matches(value: unknown, pattern: Pattern): boolean {
   if (pattern === null || typeof pattern !== 'object') return value === pattern;
   if (typeof value !== 'object' || value === null) return false;
   if (Array.isArray(pattern)) {
-    return Array.isArray(value) && value.length === pattern.length && pattern.every((part, at) => matches(value[at], part));
+    return (
+      Array.isArray(value) && value.length === pattern.length && pattern.every((part, at) => matches(value[at], part))
+    );
   }
   return Object.entries(pattern).every(([name, part]) => matches((value as Record<string, unknown>)[name], part));
 }
 
-/** What is wrong with the events; empty when nothing is. Events of `policyNames` must all be expected. */
+/**
+ * What is wrong with the events; empty when nothing is. Events of `policyNames` must all be expected, but for our own:
+ * this process prepares what others are watched at.
+ */
 export function findMismatches(
   events: readonly AgentEvent[],
   expected: readonly EventPattern[],
@@ -52,12 +57,14 @@ export function findMismatches(
   policyNames: ReadonlySet<string>,
 ): string[] {
   const mismatches: string[] = [];
-  const explained = new Set<AgentEvent>();
+  const explained = new Set(events.filter(isOurOwn));
   for (const { pattern, times: wanted } of expected) {
     const found = events.filter((event) => matches(event, pattern));
     for (const event of found) explained.add(event);
     if (wanted === 'any' || found.length === wanted) continue;
-    mismatches.push(`expected ${wanted} times, found ${found.length} times: ${show(pattern)}${nearest(events, pattern)}`);
+    mismatches.push(
+      `expected ${wanted} times, found ${found.length} times: ${show(pattern)}${nearest(events, pattern)}`,
+    );
   }
   for (const { pattern } of unexpected) {
     for (const event of events.filter((candidate) => matches(candidate, pattern))) {
@@ -76,6 +83,11 @@ export function policyOf(event: AgentEvent): string {
   return typeof body?.['policy_name'] === 'string' ? body['policy_name'] : '';
 }
 
+function isOurOwn(event: AgentEvent): boolean {
+  const body = event.process_kprobe ?? event.process_lsm ?? event.process_tracepoint;
+  return body?.process.pid === process.pid;
+}
+
 const shownCandidates = 4;
 
 /** Events of the same kind, and of the same policy when the pattern names one: what may have been meant. */
@@ -91,11 +103,28 @@ function nearest(events: readonly AgentEvent[], pattern: Pattern): string {
 
 /** Compact, without what is the same in all events of a scenario. */
 function show(value: unknown): string {
-  const text = inspect(withoutNoise(value), { depth: 8, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 200 });
+  const text = inspect(withoutNoise(value), {
+    depth: 8,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxStringLength: 200,
+    compact: 20,
+  });
   return text.length > 1500 ? `${text.slice(0, 1500)}...` : text;
 }
 
-const noise = new Set(['exec_id', 'parent_exec_id', 'start_time', 'time', 'node_name', 'cap', 'ns', 'process_credentials', 'in_init_tree', 'auid', 'parent']);
+const noise = new Set([
+  'exec_id',
+  'parent_exec_id',
+  'start_time',
+  'time',
+  'node_name',
+  'cap',
+  'ns',
+  'process_credentials',
+  'in_init_tree',
+  'auid',
+  'parent',
+]);
 
 function withoutNoise(value: unknown, depth = 0): unknown {
   if (value instanceof RegExp || typeof value !== 'object' || value === null || Array.isArray(value)) return value;

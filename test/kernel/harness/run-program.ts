@@ -62,7 +62,10 @@ export function startProgram(command: readonly string[], options: ProgramOptions
   };
 }
 
-function endOf(child: ChildProcess, output: { readonly stdout: string; readonly stderr: string }): Promise<ProgramResult> {
+function endOf(
+  child: ChildProcess,
+  output: { readonly stdout: string; readonly stderr: string },
+): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (status, signal) => {

@@ -13,12 +13,15 @@ export interface RunOptions {
   /** For the scenarios' files: empty, on a file system without restrictions. */
   readonly folder: string;
   readonly facts: KernelFacts;
+  /** The name under which the end of the shared agent is reported. */
+  readonly sharedAgentResult: string;
   /** Told each result as soon as it is there. */
   readonly report: (result: ScenarioResult) => void;
 }
 
 const scenarioTimeoutMs = 400_000;
 const shownStderrBytes = 6000;
+const maxAgentStarts = 3;
 
 /** Runs all scenarios on the running kernel: those of the shared agent first, one after the other. */
 export async function runScenarios(options: RunOptions): Promise<void> {
@@ -32,7 +35,11 @@ export async function runScenarios(options: RunOptions): Promise<void> {
   const shared = able.filter((scenario) => scenario.agent !== 'own');
   if (shared.length > 0) await new SharedRun(options).runAll(shared);
   for (const [index, scenario] of able.filter((candidate) => candidate.agent === 'own').entries()) {
-    const context = new ScenarioContext(path.join(folder, `own-${index}`), path.join(folder, `own-${index}`, 'policies'), facts);
+    const context = new ScenarioContext(
+      path.join(folder, `own-${index}`),
+      path.join(folder, `own-${index}`, 'policies'),
+      facts,
+    );
     await runOne(scenario, context, report, async () => {
       await scenario.trigger(context);
     });
@@ -42,7 +49,8 @@ export async function runScenarios(options: RunOptions): Promise<void> {
 /** Why a scenario cannot be run here; empty when it can. */
 export function missingNeeds(needs: readonly Need[], facts: KernelFacts): string {
   const reasons = needs.map((need) => {
-    if (typeof need === 'string') return facts.features[need].available ? '' : `no ${need}: ${facts.features[need].reason}`;
+    if (typeof need === 'string')
+      return facts.features[need].available ? '' : `no ${need}: ${facts.features[need].reason}`;
     const [major, minor] = facts.version;
     const enough = major > need.kernel[0] || (major === need.kernel[0] && minor >= need.kernel[1]);
     return enough ? '' : `${need.for} needs Linux ${need.kernel.join('.')}, this is ${facts.release}`;
@@ -63,10 +71,16 @@ async function runOne(
     await Promise.race([work(), timeout()]);
     finish('passed', context.measured.join('; '));
   } catch (error) {
-    finish('failed', error instanceof Error ? (error.stack ?? error.message) : String(error));
+    finish('failed', error instanceof Error ? withPlace(error) : String(error));
   } finally {
     await context.close();
   }
+}
+
+/** The message, and where in our own files it was thrown. */
+function withPlace(error: Error): string {
+  const place = error.stack?.split('\n').find((line) => line.includes('/test/kernel/scenarios/'));
+  return place === undefined ? error.message : `${error.message}\n${place}`;
 }
 
 async function timeout(): Promise<never> {
@@ -93,9 +107,9 @@ class SharedRun {
       const context = new ScenarioContext(path.join(folder, `shared-${index}`), this.#policyFolder, facts);
       await runOne(scenario, context, report, () => this.#run(scenario, context));
     }
-    const stopped = { name: 'the shared agent starts, and ends well when it is interrupted' };
     const context = new ScenarioContext(path.join(folder, 'stop'), this.#policyFolder, facts);
-    await runOne({ ...stopped, trigger: async () => {} }, context, report, () => this.#stop(context));
+    const name = this.#options.sharedAgentResult;
+    await runOne({ name, trigger: async () => {} }, context, report, () => this.#stop(context));
   }
 
   async #run(scenario: Scenario, context: ScenarioContext): Promise<void> {
@@ -112,12 +126,14 @@ class SharedRun {
       checkEvents(scenario, context, events, policies);
     } catch (error) {
       const said = agent.stderr().slice(before).slice(-shownStderrBytes);
-      throw new Error(`${(error as Error).stack}\nThe agent wrote:\n${said}`);
+      throw new Error(`${withPlace(error as Error)}\nThe agent wrote:\n${said}`);
     }
   }
 
   async #runningAgent(context: ScenarioContext): Promise<SharedAgent> {
     if (this.#agent?.running) return this.#agent;
+    if (this.#starts === maxAgentStarts)
+      throw new Error(`the agent died ${maxAgentStarts} times, and is not started again`);
     const at = path.join(this.#options.folder, `shared-agent-${this.#starts++}`);
     const start = Date.now();
     context.writePolicies({});

@@ -56,7 +56,8 @@ export class SharedAgent {
       events.push(...fresh);
       if (fresh.some((event) => event.process_exit?.process.arguments === mark)) return events.filter(isNotMark);
       if (!this.running) throw new Error(`the agent ended; it wrote:\n${this.stderr()}`);
-      if (Date.now() > deadline) throw new Error(`no exit event of ${mark} in time; the agent wrote:\n${this.stderr()}`);
+      if (Date.now() > deadline)
+        throw new Error(`no exit event of ${mark} in time; the agent wrote:\n${this.stderr()}`);
       await sleep(pollMs);
     }
   }
@@ -65,7 +66,8 @@ export class SharedAgent {
   async stop(): Promise<void> {
     const { status, signal } = await this.#process.stop();
     this.#events.close();
-    if (status !== 0) throw new Error(`the agent ended with ${signal || `status ${status}`}; it wrote:\n${this.stderr()}`);
+    if (status !== 0)
+      throw new Error(`the agent ended with ${signal || `status ${status}`}; it wrote:\n${this.stderr()}`);
   }
 }
 

@@ -42,7 +42,15 @@ function opened(binary: string, path: string): Pattern {
 }
 
 function writeFiles(context: ScenarioContext, folder: string): void {
-  for (const name of ['equal', 'equal2', 'prefix/deep/er/file', 'prefix-not', 'a/b/key.secret', 'a/b/key.secret2', 'other']) {
+  for (const name of [
+    'equal',
+    'equal2',
+    'prefix/deep/er/file',
+    'prefix-not',
+    'a/b/key.secret',
+    'a/b/key.secret2',
+    'other',
+  ]) {
     context.file(`${folder}${name}`, `${name}\n`);
   }
 }
@@ -56,7 +64,15 @@ export const filePathScenarios: readonly Scenario[] = [
     policies: ({ folder }) => ({ 'files.yaml': filePolicy(folder) }),
     async trigger(context) {
       writeFiles(context, '');
-      const names = ['equal', 'equal2', 'prefix/deep/er/file', 'prefix-not', 'a/b/key.secret', 'a/b/key.secret2', 'other'];
+      const names = [
+        'equal',
+        'equal2',
+        'prefix/deep/er/file',
+        'prefix-not',
+        'a/b/key.secret',
+        'a/b/key.secret2',
+        'other',
+      ];
       await context.must([cat, ...names], { cwd: context.folder });
     },
     expected: ({ folder }) => [

@@ -9,7 +9,8 @@ import type { ScenarioContext } from '../harness/scenario-context.ts';
 type Body = 'lsm' | 'kprobe';
 
 function denyPolicy(name: string, kind: Body, path: string, options = ''): string {
-  const hook = kind === 'lsm' ? 'lsmhooks:\n- hook: file_open' : 'kprobes:\n- call: security_file_open\n  syscall: false';
+  const hook =
+    kind === 'lsm' ? 'lsmhooks:\n- hook: file_open' : 'kprobes:\n- call: security_file_open\n  syscall: false';
   return tracingPolicy(
     name,
     `${options}${hook}
@@ -69,9 +70,11 @@ export const overrideScenarios: readonly Scenario[] = [
     name: 'an lsm file_open policy with Override makes open return EPERM, and the content does not leak',
     needs: ['lsm'],
     policies: ({ path }) => ({ 'deny.yaml': denyPolicy('deny-lsm', 'lsm', path('secret')) }),
-    async trigger(context) {
+    async prepare(context) {
       context.file('secret', `${content}\n`);
       context.file('open', 'for everybody\n');
+    },
+    async trigger(context) {
       await assertDenied(context, context.path('secret'));
       const { stdout } = await context.must(['./open-ways', context.path('open')]);
       assert.equal(waysOf(stdout)['open'], 'for everybody');
@@ -88,8 +91,10 @@ export const overrideScenarios: readonly Scenario[] = [
     name: 'a kprobe policy on security_file_open with Override refuses too',
     needs: ['lsm'],
     policies: ({ path }) => ({ 'deny.yaml': denyPolicy('deny-kprobe', 'kprobe', path('secret')) }),
-    async trigger(context) {
+    async prepare(context) {
       context.file('secret', `${content}\n`);
+    },
+    async trigger(context) {
       await assertDenied(context, context.path('secret'));
     },
     expected: ({ path }) => [
@@ -103,8 +108,10 @@ export const overrideScenarios: readonly Scenario[] = [
       const options = 'options:\n- {name: policy-mode, value: monitor}\n';
       return { 'monitor.yaml': denyPolicy('monitored', 'kprobe', path('secret'), options) };
     },
-    async trigger(context) {
+    async prepare(context) {
       context.file('secret', `${content}\n`);
+    },
+    async trigger(context) {
       const { stdout } = await context.must(['./open-ways', context.path('secret')]);
       assert.equal(waysOf(stdout)['open'], content);
     },

@@ -48,7 +48,12 @@ export const socketScenarios: readonly Scenario[] = [
       ),
     }),
     async trigger(context) {
-      for (const [family, port] of [['4', '5555'], ['6', '5556'], ['4', '5557'], ['6', '6000']] as const) {
+      for (const [family, port] of [
+        ['4', '5555'],
+        ['6', '5556'],
+        ['4', '5557'],
+        ['6', '6000'],
+      ] as const) {
         const { stdout } = await context.must(['./connect-loopback', family, port]);
         context.notes.set(`${family} ${port}`, Number(stdout));
       }

@@ -19,7 +19,9 @@ const policy = (binary: string, folder: string) =>
       - {index: 1, type: string}
       - {index: 2, type: int}
       selectors:
-      - matchArgs:
+      - matchBinaries:
+        - {operator: In, values: ["${binary}"]}
+        matchArgs:
         - {index: 1, operator: Prefix, values: ["${folder}/"]}
     - call: sys_setuid
       syscall: true
@@ -74,9 +76,11 @@ export const syscallScenarios: readonly Scenario[] = [
   {
     name: 'sys_openat, sys_setuid, sys_ptrace and sys_mount report arguments and return values',
     policies: ({ folder }) => ({ 'calls.yaml': policy(call, folder) }),
-    async trigger(context) {
+    async prepare(context) {
       context.file('there', 'content');
       mkdirSync(context.path('mount-point'));
+    },
+    async trigger(context) {
       await context.must(['./call', 'openat', context.path('there'), '2048']);
       await context.must(['./call', 'openat', context.path('not-there'), '0']);
       await context.must(['./call', 'openat', '/etc/passwd', '0']);
@@ -97,7 +101,9 @@ export const syscallScenarios: readonly Scenario[] = [
       once(called('setuid', [{ int_arg: 0 }], errors.EPERM, 1000)),
       once(called('ptrace', [{ int_arg: 0 }, { long_arg: '0' }], 0)),
       once(called('ptrace', [{ int_arg: 16 }, { long_arg: '2147483646' }], errors.ESRCH)),
-      once(called('mount', [{ string_arg: 'nothing' }, { string_arg: path('mount-point') }, { string_arg: 'tmpfs' }], 0)),
+      once(
+        called('mount', [{ string_arg: 'nothing' }, { string_arg: path('mount-point') }, { string_arg: 'tmpfs' }], 0),
+      ),
       once(
         called(
           'mount',

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The path walk for pointers that the verifier knows (fentry, lsm, fmod_ret; Linux 6.2 for bpf_rdonly_cast): fields are
+ * loaded where the other walk copies them, which halves its cost. The meaning is that of path-walk.h.
+ */
+#ifndef JATAI_TYPED_WALK_H
+#define JATAI_TYPED_WALK_H
+
+#include "frames.h"
+#include "path-walk.h"
+
+extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
+
+/* The mount around a vfsmount: a pointer that went through arithmetic has to be given its type again. */
+static inline struct mount *typed_mount_of(struct vfsmount *vfsmount)
+{
+	return bpf_rdonly_cast(mount_of(vfsmount), bpf_core_type_id_kernel(struct mount));
+}
+
+static inline struct vfsmount *typed_vfsmount_of(struct mount *mount)
+{
+	return bpf_rdonly_cast(vfsmount_of(mount), bpf_core_type_id_kernel(struct vfsmount));
+}
+
+static __noinline __u64 walk_typed_path(char *slot, volatile struct walk_state *walk, struct dentry *dentry,
+					struct vfsmount *vfsmount)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct dentry *root = task->fs->root.dentry;
+	struct vfsmount *root_mount = task->fs->root.mnt;
+	struct dentry *mount_root = vfsmount->mnt_root;
+	int i;
+
+	walk->offset = STRING_SIZE;
+	walk->status = !dentry->d_hash.pprev && dentry->d_parent != dentry ? VALUE_DELETED : 0;
+	slot[STRING_SIZE] = 0;
+	for (i = 0; i < PATH_COMPONENTS; i++) {
+		struct dentry *parent;
+		struct qstr name;
+
+		if (dentry == root && vfsmount == root_mount)
+			break;
+		if (dentry == mount_root) {
+			struct mount *mount = typed_mount_of(vfsmount);
+			struct mount *above = mount->mnt_parent;
+
+			if (above == mount)
+				break;
+			dentry = mount->mnt_mountpoint;
+			vfsmount = typed_vfsmount_of(above);
+			mount_root = vfsmount->mnt_root;
+			continue;
+		}
+		parent = dentry->d_parent;
+		name.len = dentry->d_name.len;
+		name.name = dentry->d_name.name;
+		if (!prepend_name(slot, walk, &name)) {
+			walk->status |= VALUE_UNRESOLVED;
+			break;
+		}
+		/* Not below any root: memfd, pipes, files of a detached tree. */
+		if (dentry == parent)
+			break;
+		dentry = parent;
+	}
+	if (i == PATH_COMPONENTS)
+		walk->status |= VALUE_UNRESOLVED;
+	if (walk->offset == STRING_SIZE) {
+		slot[STRING_SIZE - 1] = '/';
+		walk->offset = STRING_SIZE - 1;
+	}
+	return 0;
+}
+
+static __noinline __u64 read_typed_dentry(__u64 frame_address, __u64 value_and_slot, struct dentry *dentry,
+					  struct vfsmount *mnt)
+{
+	struct frame *frame = (struct frame *)frame_address;
+	struct frame_value *out = value_of(frame, value_and_slot >> 8);
+	__u64 slot = value_and_slot & 0xff;
+
+	walk_typed_path(slot_of(frame, slot), &frame->walk, dentry, mnt);
+	out->number = slot_offset(slot) + (frame->walk.offset & (STRING_SIZE - 1));
+	out->length = STRING_SIZE - (frame->walk.offset & (STRING_SIZE - 1));
+	out->status = frame->walk.status;
+	out->mode = dentry->d_inode->i_mode;
+	return 0;
+}
+
+RUNTIME read_typed_file(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
+{
+	struct file *file = (struct file *)pointer;
+
+	return read_typed_dentry(frame, value << 8 | slot, file->f_path.dentry, file->f_path.mnt);
+}
+
+RUNTIME read_typed_path(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
+{
+	struct path *path = (struct path *)pointer;
+
+	return read_typed_dentry(frame, value << 8 | slot, path->dentry, path->mnt);
+}
+
+RUNTIME read_typed_binprm(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
+{
+	struct linux_binprm *bprm = (struct linux_binprm *)pointer;
+
+	return read_typed_file(frame, value, slot, (__u64)bprm->file);
+}
+
+#endif

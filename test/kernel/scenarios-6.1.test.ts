@@ -1,0 +1,3 @@
+import { describeGuestKernel } from './harness/kernel-tests.ts';
+
+describeGuestKernel('6.1');

@@ -1,0 +1,3 @@
+import { describeHostKernel } from './harness/kernel-tests.ts';
+
+describeHostKernel();
