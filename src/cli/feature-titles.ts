@@ -17,4 +17,5 @@ export const featureTitles: Readonly<Record<KernelFeature, string>> = {
   atomicFetch: 'atomic fetch instructions',
   taskStorage: 'task storage',
   bpfLoop: 'bpf_loop',
+  pointerCast: 'typed pointers to mounts (bpf_rdonly_cast)',
 };

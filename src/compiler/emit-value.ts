@@ -74,7 +74,7 @@ export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue
 function readerFunction(hook: HookCode, value: PlanValue): string {
   if (hook.given) return 'read_given';
   /* Since 6.2: a pointer to the mount around a vfsmount can be given its type. */
-  const typed = isTyped(hook, value) && 'bpf_rdonly_cast' in hook.facts.functions ? 'typed_' : '';
+  const typed = isTyped(hook, value) && hook.facts.features.pointerCast.available ? 'typed_' : '';
   switch (value.type) {
     case 'string':
       return 'read_string';

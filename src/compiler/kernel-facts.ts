@@ -43,7 +43,8 @@ export type KernelFeature =
   | 'sendSignal'
   | 'atomicFetch'
   | 'taskStorage'
-  | 'bpfLoop';
+  | 'bpfLoop'
+  | 'pointerCast';
 
 export interface FeatureFact {
   readonly available: boolean;

@@ -31,6 +31,7 @@ export function presumeFeatures(context: ProbeContext): Record<KernelFeature, Fe
     atomicFetch: since(5, 12),
     taskStorage: since(5, 12),
     bpfLoop: since(5, 17),
+    pointerCast: since(6, 2),
   };
   const entries = Object.entries(presumed).map(([feature, available]) => [
     feature,

@@ -107,6 +107,8 @@ const PROBES: Readonly<Record<KernelFeature, Probe>> = {
       'fetching atomic instructions need Linux 5.12 and a JIT that has them',
     ),
   taskStorage: probeTaskStorage,
+  pointerCast: ({ functionIds }) =>
+    functionIds?.has('bpf_rdonly_cast') ? AVAILABLE : missing('the kernel function bpf_rdonly_cast needs Linux 6.2'),
   bpfLoop: () => helperFact(loadProbe(RAW_TRACEPOINT, PROBE_PROGRAMS.loop), 'bpf_loop needs Linux 5.17'),
 };
 

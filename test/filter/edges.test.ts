@@ -12,6 +12,8 @@ let setup: Setup | undefined;
 afterAll(() => setup?.[Symbol.dispose]());
 
 interface Case {
+  /** False: strings are read by the real readers, from the memory of the process. */
+  readonly given?: boolean;
   readonly parameters?: readonly TestParameter[];
   /** Filters of each selector. */
   readonly selectors: readonly (readonly FilterSketch[])[];
@@ -19,7 +21,7 @@ interface Case {
   readonly calls: readonly (readonly [values: readonly InputValue[], selector: number | undefined, binary?: string])[];
 }
 
-function check(name: string, { parameters = [], selectors, calls }: Case): void {
+function check(name: string, { given = true, parameters = [], selectors, calls }: Case): void {
   test(name, (context) => {
     setup ??= setUp(context);
     const { host, process } = setup;
@@ -29,7 +31,7 @@ function check(name: string, { parameters = [], selectors, calls }: Case): void 
       selectors: selectors.map((filters): SelectorSketch => ({ filters, noPost: false, override: undefined })),
     };
     const sketch = { policies: [{ name: 'edge', mode: 'enforce' as const, hooks: [hook] }], hostNamespaces: {} };
-    using comparison = new Comparison(host, { parameters, sketch, process, given: true });
+    using comparison = new Comparison(host, { parameters, sketch, process, given });
     for (const [values, selector, binary = ''] of calls) {
       const { expected, got } = comparison.run({ values, binary: Buffer.from(binary) });
       expect(got).toEqual({ matches: selector === undefined ? undefined : [selector], returnValue: 0 });
@@ -198,5 +200,43 @@ check('an unknown process passes negated filters only', {
     [[], 1],
     [[], 0, '/usr/bin/dog'],
     [[], undefined, '/usr/bin/cat'],
+  ],
+});
+
+check('the first bytes of a string let no call pass that has to be examined', {
+  given: false,
+  parameters: [string],
+  selectors: [
+    [byArgument(0, 'Equal', 'a'.repeat(15), 'b'.repeat(14), '')],
+    [byArgument(0, 'Prefix', 'a'.repeat(15), 'c'.repeat(16), 'd'.repeat(40), 'e')],
+  ],
+  calls: [
+    [[text('a'.repeat(15))], 0],
+    [[text('a'.repeat(16))], 1],
+    [[text('b'.repeat(14))], 0],
+    [[text('b'.repeat(15))], undefined],
+    [[text('c'.repeat(15))], undefined],
+    [[text('c'.repeat(17))], 1],
+    [[text('d'.repeat(39))], undefined],
+    [[text('d'.repeat(40))], 1],
+    [[text('e')], 1],
+    [[text('')], 0],
+    [[unreadable], undefined],
+  ],
+});
+
+check('numbers let no call pass that has to be examined', {
+  parameters: [number('sint8'), number('uint32')],
+  selectors: [
+    [byArgument(0, 'LessThan', '-100')],
+    [byArgument(1, 'Mask', '0x80000000', '1')],
+    [byArgument(1, 'Equal', '6')],
+  ],
+  calls: [
+    [[integer(0x1_0080n), integer(0n)], 0],
+    [[integer(0n), integer(0x8000_0000n)], 1],
+    [[integer(0n), integer(0xffff_ffff_0000_0001n)], 1],
+    [[integer(0n), integer(0xffff_ffff_0000_0006n)], 2],
+    [[integer(0n), integer(4n)], undefined],
   ],
 });

@@ -16,6 +16,7 @@ const features: readonly KernelFeature[] = [
   'atomicFetch',
   'taskStorage',
   'bpfLoop',
+  'pointerCast',
 ];
 
 export function typeFact(type: string, size = 8, signed = false): TypeFact {

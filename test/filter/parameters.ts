@@ -54,8 +54,9 @@ export function randomParameters(random: Random, given: boolean): TestParameter[
   const numbers = random.between(1, mostNumbers);
   const slots = random.between(1, limits.STRING_SLOTS);
   const parameters: TestParameter[] = Array.from({ length: numbers }, () => ({ shape: 'number', types: integerTypes }));
+  const shapes = given ? givenShapes : random.pick([realShapes, ['text'] as const]);
   for (let slot = 0; slot < slots; slot++) {
-    const shape = random.pick(given ? givenShapes : realShapes);
+    const shape = random.pick<Shape>(shapes);
     parameters.push({
       shape,
       types: [given ? random.pick<ConcreteType>(typesOfShape[shape]) : typesOfShape[shape][0]],

@@ -26,6 +26,16 @@ export interface PolicySource {
   readonly process: TestProcess;
 }
 
+/** What a plan's policies have in common, because programs let calls pass early only when all policies allow it. */
+interface PlanStyle {
+  /** Every selector has a filter that is not negated. */
+  readonly searchable: boolean;
+  /** Strings are not compared from their end. */
+  readonly noPostfix: boolean;
+}
+
+type StyledSource = PolicySource & { readonly style: PlanStyle };
+
 /** One to forty hook specifications of several policies, all on one hook. */
 export function randomPlan(source: PolicySource): PlanSketch {
   const { random } = source;
@@ -36,13 +46,12 @@ export function randomPlan(source: PolicySource): PlanSketch {
     random.between(5, 20),
     random.between(20, 40),
   ]);
-  /* Only when every selector can be found by a filter that is not negated, calls are let pass before a frame is claimed. */
-  const searchable = random.chance(40);
+  const styled = { ...source, style: { searchable: random.chance(40), noPostfix: random.chance(40) } };
   const policies: PolicySketch[] = [];
   while (left > 0) {
     const count = Math.min(left, random.pick([1, 1, 1, 2, 3]));
     left -= count;
-    const hooks = Array.from({ length: count }, () => randomHook(source, searchable));
+    const hooks = Array.from({ length: count }, () => randomHook(styled));
     policies.push({ name: `policy-${policies.length}`, mode: random.chance(10) ? 'monitor' : 'enforce', hooks });
   }
   return { policies, hostNamespaces: randomHostNamespaces(source) };
@@ -54,18 +63,19 @@ function randomHostNamespaces({ random, process }: PolicySource): Record<string,
   );
 }
 
-function randomHook(source: PolicySource, searchable: boolean): HookSketch {
+function randomHook(source: StyledSource): HookSketch {
   const { random, parameters } = source;
   const args: ArgumentSketch[] = [];
   for (const [index, { types }] of parameters.entries()) {
     if (random.chance(60)) args.push({ index, type: random.pick(types) });
   }
-  const selectors = random.pick([searchable ? 1 : 0, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6]);
-  return { args, selectors: Array.from({ length: selectors }, () => randomSelector(source, args, searchable)) };
+  const selectors = random.pick([source.style.searchable ? 1 : 0, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6]);
+  return { args, selectors: Array.from({ length: selectors }, () => randomSelector(source, args)) };
 }
 
-function randomSelector(source: PolicySource, args: readonly ArgumentSketch[], searchable: boolean): SelectorSketch {
+function randomSelector(source: StyledSource, args: readonly ArgumentSketch[]): SelectorSketch {
   const { random, pools } = source;
+  const { searchable } = source.style;
   const count = !searchable && random.chance(3) ? 0 : random.pick([1, 1, 1, 2, 2, 3, 4]);
   const filters = Array.from({ length: count }, () => randomFilter(source, args));
   while (searchable && filters.every(({ fields }) => fields.operator.startsWith('Not'))) {
@@ -74,7 +84,7 @@ function randomSelector(source: PolicySource, args: readonly ArgumentSketch[], s
   return { filters, noPost: random.chance(5), override: random.chance(20) ? random.pick(pools.errors) : undefined };
 }
 
-function randomFilter(source: PolicySource, args: readonly ArgumentSketch[]): FilterSketch {
+function randomFilter(source: StyledSource, args: readonly ArgumentSketch[]): FilterSketch {
   const filtered = args.filter(({ type }) => operatorsFor(type as ConcreteType).length > 0);
   if (filtered.length > 0 && source.random.chance(80)) {
     return { list: 'matchArgs', fields: argumentFilter(source, source.random.pick(filtered)) };
@@ -82,9 +92,11 @@ function randomFilter(source: PolicySource, args: readonly ArgumentSketch[]): Fi
   return source.random.pick([pidFilter, binaryFilter, binaryFilter, namespaceFilter, capabilityFilter])(source);
 }
 
-function argumentFilter(source: PolicySource, { index, type }: ArgumentSketch): FilterFields {
+function argumentFilter(source: StyledSource, { index, type }: ArgumentSketch): FilterFields {
   const { random } = source;
-  const operators = operatorsFor(type as ConcreteType);
+  const operators = operatorsFor(type as ConcreteType).filter(
+    (name) => !source.style.noPostfix || !name.endsWith('Postfix'),
+  );
   const operator = random.pick(operators);
   if (operator.endsWith('Priv')) return { index, operator, values: [] };
   const count = random.pick([1, 1, 1, 2, 3, 5, operator.endsWith('InMap') ? random.between(10, 60) : 8]);

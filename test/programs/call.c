@@ -6,7 +6,6 @@
  *   ptrace REQUEST PID
  *   mount SOURCE TARGET TYPE
  *   write PATH TEXT [COUNT]        opens the file for writing first; prints what write returned, COUNT times
- *   dup2 FROM TO
  *   kill PID SIGNAL
  *   getcpu-burst COUNT             getcpu COUNT times, prints COUNT
  *   open-burst PATH COUNT          opens and closes PATH COUNT times, prints how often that worked
@@ -71,8 +70,6 @@ static long call(const char *name, int count, char **arguments)
 		return result(syscall(SYS_mount, arguments[0], arguments[1], arguments[2], 0, NULL));
 	if (strcmp(name, "write") == 0 && count >= 2)
 		return write_text(arguments[0], arguments[1], count > 2 ? atoi(arguments[2]) : 1);
-	if (strcmp(name, "dup2") == 0 && count == 2)
-		return result(syscall(SYS_dup2, atoi(arguments[0]), atoi(arguments[1])));
 	if (strcmp(name, "kill") == 0 && count == 2)
 		return result(syscall(SYS_kill, atoi(arguments[0]), atoi(arguments[1])));
 	if (strcmp(name, "getcpu-burst") == 0 && count == 1)

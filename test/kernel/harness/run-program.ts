@@ -25,7 +25,8 @@ export interface RunningProgram {
   /** What it has printed so far. */
   stdout(): string;
   kill(signal: NodeJS.Signals): void;
-  /** Lets it go on: our programs wait for the end of their input where they say so. */
+  /** Writes to its standard input. */
+  send(text: string): void;
   endInput(): void;
 }
 
@@ -58,6 +59,7 @@ export function startProgram(command: readonly string[], options: ProgramOptions
     done: endOf(child, output),
     stdout: () => output.stdout,
     kill: (signal) => child.kill(signal),
+    send: (text) => child.stdin.write(text),
     endInput: () => child.stdin.end(),
   };
 }

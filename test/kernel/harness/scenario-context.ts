@@ -1,9 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { KernelFacts } from '../../../src/compiler/kernel-facts.ts';
 import { AgentProcess } from './agent-process.ts';
 import { EventLog } from './event-log.ts';
 import { type ProgramOptions, type ProgramResult, type RunningProgram, startProgram } from './run-program.ts';
+
+const readyTimeoutMs = 30_000;
 
 /** An agent of a scenario's own, with its files. */
 export interface OwnAgent {
@@ -63,6 +66,16 @@ export class ScenarioContext {
   start(command: readonly string[], options: ProgramOptions = {}): RunningProgram {
     const program = startProgram(command, options);
     this.#programs.push(program);
+    return program;
+  }
+
+  /** Starts one of our programs that prints "ready", and waits for that. */
+  async startReady(command: readonly string[], options: ProgramOptions = {}): Promise<RunningProgram> {
+    const program = this.start(command, options);
+    for (const deadline = Date.now() + readyTimeoutMs; !program.stdout().startsWith('ready'); ) {
+      if (Date.now() > deadline) throw new Error(`${command.join(' ')} is not ready: ${program.stdout()}`);
+      await sleep(10);
+    }
     return program;
   }
 
