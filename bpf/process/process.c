@@ -29,12 +29,13 @@ struct {
 	__type(value, struct exec_scratch);
 } exec_scratch SEC(".maps");
 
+/* Two states beside the map: zeros, from which a process without a known parent starts, and one for what does not fit. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, struct process);
-} process_scratch SEC(".maps");
+} spare_process SEC(".maps");
 
 static void fill_header(struct record_header *header, __u16 kind, __u32 size)
 {
@@ -166,33 +167,50 @@ static __u32 append_arguments(struct exec_scratch *scratch, __u32 at, unsigned l
 	return at + ((inlined + 7) & ~7U);
 }
 
-/* What policies compare from now on, and the parent of what this process starts. */
-static void remember(struct exec_scratch *scratch, struct exec_record *exec, __u32 tgid)
+/*
+ * The state of a process that is entered now: a copy of `from`, or zeros. When the map is full it is one that nobody
+ * reads, so that the caller has one way to go.
+ */
+static struct process *enter_process(__u32 tgid, const struct process *from)
 {
-	__u32 zero = 0;
-	struct process *process = bpf_map_lookup_elem(&process_scratch, &zero);
-	__u64 start = scratch->walk.offset & (STRING_SIZE - 1);
-	if (!process)
-		return;
-	process->ktime = exec->header.ktime;
-	process->tgid = tgid;
-	process->parent_ktime = exec->parent_ktime;
-	process->parent_tgid = exec->parent_tgid;
-	process->flags = exec->flags;
-	process->binary_length = STRING_SIZE - start;
-	process->slack = 0;
-	bpf_probe_read_kernel_str(process->binary, BINARY_SIZE, scratch->path + start);
-	bpf_probe_read_kernel(process->binary_tail, BINARY_TAIL, scratch->path + STRING_SIZE - BINARY_TAIL);
-	if (bpf_map_update_elem(&processes, &tgid, process, BPF_ANY))
+	__u32 zeros = 0, unread = 1;
+	struct process *process;
+
+	if (!from)
+		from = bpf_map_lookup_elem(&spare_process, &zeros);
+	if (from && bpf_map_update_elem(&processes, &tgid, from, BPF_ANY))
 		count(COUNTER_PROCESS_MAP_FULL);
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (process)
+		return process;
+	process = bpf_map_lookup_elem(&spare_process, &unread);
+	if (process)
+		process->ktime = 0;
+	return process;
 }
 
-static void set_parent(struct exec_record *exec, struct task_struct *task, __u32 tgid)
+/*
+ * What policies compare from now on, and the parent of what this process starts. Written in place: nobody else reads
+ * the state of a process that is executing a program, for it has one thread.
+ */
+static void remember(struct exec_scratch *scratch, struct exec_record *exec, struct process *process)
 {
-	struct process *self = bpf_map_lookup_elem(&processes, &tgid);
+	__u64 start = scratch->walk.offset & (STRING_SIZE - 1);
 
+	process->ktime = exec->header.ktime;
+	process->parent_ktime = exec->parent_ktime;
+	process->parent_tgid = exec->parent_tgid;
+	process->tgid = exec->header.tgid;
+	process->flags = exec->flags;
+	process->binary_length = STRING_SIZE - start;
+	bpf_probe_read_kernel_str(process->binary, BINARY_SIZE, scratch->path + start);
+	bpf_probe_read_kernel(process->binary_tail, BINARY_TAIL, scratch->path + STRING_SIZE - BINARY_TAIL);
+}
+
+static void set_parent(struct exec_record *exec, struct task_struct *task, struct process *self)
+{
 	exec->flags = PROCESS_EXECVE;
-	if (!self) {
+	if (!self->ktime) {
 		__u32 parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
 		struct process *parent = bpf_map_lookup_elem(&processes, &parent_tgid);
 
@@ -224,17 +242,21 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u32 zero = 0, at = sizeof(struct exec_record), length = 0;
 	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 	struct exec_record *exec;
 	unsigned long args;
 	long read;
 
-	if (!scratch)
+	/* Entered before anything else: the verifier follows what comes then once, not once with and once without. */
+	if (!process)
+		process = enter_process(tgid, NULL);
+	if (!scratch || !process)
 		return 0;
 	exec = (struct exec_record *)scratch->record;
 	__builtin_memset(exec, 0, sizeof(*exec));
 	fill_header(&exec->header, RECORD_EXEC, 0);
 	exec->header.exec_ktime = exec->header.ktime;
-	set_parent(exec, task, tgid);
+	set_parent(exec, task, process);
 	read_credentials(&exec->credentials, BPF_CORE_READ(task, cred));
 	read_namespaces(exec->namespaces, task);
 	exec->ns_pid = read_namespace_pid(task);
@@ -250,7 +272,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 		exec->flags |= PROCESS_BINARY_DELETED;
 	if (scratch->walk.status & VALUE_UNRESOLVED)
 		exec->flags |= PROCESS_BINARY_UNRESOLVED;
-	remember(scratch, exec, tgid);
+	remember(scratch, exec, process);
 
 	at = append_path(scratch, at, &fs->pwd, &length);
 	exec->cwd_length = length;
@@ -293,27 +315,24 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
 	__u32 parent_tgid = BPF_CORE_READ(parent_task, tgid);
 	__u32 tgid = BPF_CORE_READ(child, tgid);
-	__u32 zero = 0;
-	struct process *process = bpf_map_lookup_elem(&process_scratch, &zero);
-	struct process *parent;
+	struct process *process, *parent;
 	struct fork_record *fork;
+	__u64 ktime, parent_ktime;
 
-	if (!process || tgid != (__u32)BPF_CORE_READ(child, pid))
+	if (tgid != (__u32)BPF_CORE_READ(child, pid))
 		return 0; /* a thread */
 	parent = bpf_map_lookup_elem(&processes, &parent_tgid);
-	if (parent)
-		bpf_probe_read_kernel(process, sizeof(*process), parent);
-	else
-		__builtin_memset(process, 0, sizeof(*process));
-	process->ktime = bpf_ktime_get_boot_ns();
-	process->tgid = tgid;
-	process->parent_tgid = parent_tgid;
-	process->parent_ktime = parent ? parent->ktime : 0;
-	process->flags = (process->flags & ~(PROCESS_EXECVE | PROCESS_PROCFS)) | PROCESS_CLONE;
-	if (!parent)
-		process->flags |= PROCESS_MISS;
-	if (bpf_map_update_elem(&processes, &tgid, process, BPF_ANY))
-		count(COUNTER_PROCESS_MAP_FULL);
+	parent_ktime = parent ? parent->ktime : 0;
+	ktime = bpf_ktime_get_boot_ns();
+	process = enter_process(tgid, parent);
+	if (process) {
+		process->ktime = ktime;
+		process->tgid = tgid;
+		process->parent_tgid = parent_tgid;
+		process->parent_ktime = parent_ktime;
+		process->flags &= ~(PROCESS_EXECVE | PROCESS_PROCFS);
+		process->flags |= parent_ktime ? PROCESS_CLONE : PROCESS_CLONE | PROCESS_MISS;
+	}
 
 	fork = bpf_ringbuf_reserve(&events, sizeof(*fork), 0);
 	if (!fork) {
@@ -321,11 +340,11 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	}
 	fill_header(&fork->header, RECORD_FORK, sizeof(*fork));
-	fork->header.ktime = process->ktime;
-	fork->header.exec_ktime = process->ktime;
+	fork->header.ktime = ktime;
+	fork->header.exec_ktime = ktime;
 	fork->header.tgid = tgid;
 	fork->header.tid = tgid;
-	fork->parent_ktime = process->parent_ktime;
+	fork->parent_ktime = parent_ktime;
 	fork->parent_tgid = parent_tgid;
 	fork->ns_pid = read_namespace_pid(child);
 	fork->cgroup_id = bpf_get_current_cgroup_id();

@@ -32,8 +32,8 @@ test('a value that only some calls need is read by a function of its own', () =>
   expect(returns).toBeUndefined();
   const [program, reader] = entry.functions;
   expect(reader!.name).toBe('read_value_0');
-  expect(callsOf(program!)).not.toContain('read_file');
-  expect(callsOf(reader!)).toEqual(['read_file']);
+  expect(callsOf(program!).filter((name) => /^read_(typed_)?file$/.test(name))).toEqual([]);
+  expect(callsOf(reader!)).toEqual([expect.stringMatching(/^read_(typed_)?file$/)]);
 });
 
 test('instructions carry the lines of the policies they come from', () => {

@@ -13,7 +13,7 @@ import {
   type Register,
 } from '../ebpf/function-builder.ts';
 import { helpers } from '../ebpf/helper-ids.ts';
-import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE } from '../events/wire.ts';
+import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE, valueStatus } from '../events/wire.ts';
 import { type HookCode, isTyped } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import type { TracepointField } from './kernel-facts.ts';
@@ -224,9 +224,12 @@ export function emitStringPointer(
     code.load(4, R8, R9, processState.at.binary_length);
     return side === 'start' ? processState.at.binary : binaryEnd;
   }
-  code.load(4, R1, R7, valueOffset(value, 'status')).jumpImm('set', R1, 1, unreadable);
-  code.load(4, R8, R7, valueOffset(value, 'length'));
   const right = alignmentOf(value) === 'right';
+  /* A path that was not followed to its root has no start, a string that was cut has no end. */
+  const unknown =
+    right && side === 'start' ? valueStatus.UNRESOLVED : !right && side === 'end' ? valueStatus.TRUNCATED : 0;
+  code.load(4, R1, R7, valueOffset(value, 'status')).jumpImm('set', R1, valueStatus.UNREADABLE | unknown, unreadable);
+  code.load(4, R8, R7, valueOffset(value, 'length'));
   /* Added to the register: the last slots are farther from the start of the frame than a load's offset reaches. */
   if (right ? side === 'end' : side === 'start') {
     code.movReg(R9, R7).aluImm('add', R9, slotOffset(value));

@@ -28,7 +28,7 @@ test.for(sabotages)('a broken filter is caught: $name', { timeout: 120_000 }, ({
   using setup = setUp(context);
   const { mismatch } = runDifferential(setup.host, setup.process, {
     seed,
-    cases: 10_000,
+    cases: 20_000,
     casesPerPlan: 200,
     sabotage: apply,
   });

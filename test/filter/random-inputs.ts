@@ -227,7 +227,7 @@ function aimAddress(random: Random, text: string, field: 'saddr' | 'daddr'): Par
   const { family, address, prefixLength } = parseNetwork(text)!;
   const bytes = random.bytes(16);
   for (let bit = 0; bit < prefixLength; bit++) copyBit(bytes, address, bit);
-  if (random.chance(25)) flipBit(bytes, random.below(address.length * 8));
+  if (random.chance(35)) flipBit(bytes, random.pick([random.below(address.length * 8), Math.max(prefixLength - 1, 0)]));
   return { family: random.chance(92) ? (family === 4 ? 2 : 10) : random.pick([0, 2, 10]), [field]: bytes };
 }
 

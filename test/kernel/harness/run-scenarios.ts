@@ -115,17 +115,20 @@ class SharedRun {
   async #run(scenario: Scenario, context: ScenarioContext): Promise<void> {
     await scenario.prepare?.(context);
     const agent = await this.#runningAgent(context);
-    const before = agent.stderr().length;
+    context.useSharedAgent(agent);
+    agent.markStderr();
     try {
       const policies = scenario.policies?.(context) ?? {};
       context.writePolicies(policies);
+      const start = Date.now();
       assertNothingRefused(await agent.reload());
+      context.measured.push(`policies loaded in ${Date.now() - start} ms`);
       await agent.collect();
       await scenario.trigger(context);
       const events = await agent.collect();
       checkEvents(scenario, context, events, policies);
     } catch (error) {
-      const said = agent.stderr().slice(before).slice(-shownStderrBytes);
+      const said = agent.stderrSinceMark().slice(-shownStderrBytes);
       throw new Error(`${withPlace(error as Error)}\nThe agent wrote:\n${said}`);
     }
   }

@@ -1,10 +1,11 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { KernelFacts } from '../../../src/compiler/kernel-facts.ts';
 import { AgentProcess } from './agent-process.ts';
 import { EventLog } from './event-log.ts';
 import { type ProgramOptions, type ProgramResult, type RunningProgram, startProgram } from './run-program.ts';
+import type { SharedAgent } from './shared-agent.ts';
 
 const readyTimeoutMs = 30_000;
 
@@ -27,6 +28,9 @@ export class ScenarioContext {
   readonly measured: string[] = [];
   /** For what a step of the scenario leaves for a later one, such as process ids. */
   readonly notes = new Map<string, number>();
+  /** Where processors are emulated, everything takes ten to thirty times as long. */
+  readonly isEmulated: boolean = isEmulated();
+  #shared: SharedAgent | undefined;
   readonly #programs: RunningProgram[] = [];
   readonly #agents: OwnAgent[] = [];
 
@@ -36,6 +40,27 @@ export class ScenarioContext {
     this.facts = facts;
     mkdirSync(folder, { recursive: true });
     mkdirSync(policyFolder, { recursive: true });
+  }
+
+  /** Tells the context of the agent that reads `policyFolder`. */
+  useSharedAgent(agent: SharedAgent): void {
+    this.#shared = agent;
+    this.notes.set('agent pid', agent.pid);
+  }
+
+  /** Makes the shared agent read its policies again. Returns what it said. */
+  reloadAgent(): Promise<string> {
+    return this.#sharedAgent().reload();
+  }
+
+  /** All that the shared agent has written to standard error since the scenario's policies were there. */
+  agentStderr(): string {
+    return this.#sharedAgent().stderrSinceMark();
+  }
+
+  #sharedAgent(): SharedAgent {
+    if (this.#shared === undefined) throw new Error('this scenario has an agent of its own');
+    return this.#shared;
   }
 
   /** A path in the scenario's folder. */
@@ -116,4 +141,8 @@ export class ScenarioContext {
       if (process.running) await process.stop().catch(() => {});
     }
   }
+}
+
+function isEmulated(): boolean {
+  return readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG CPU');
 }

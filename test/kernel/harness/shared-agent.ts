@@ -11,6 +11,7 @@ export class SharedAgent {
   readonly #process: AgentProcess;
   readonly #events: EventLog;
   #marks = 0;
+  #stderrMark = 0;
 
   private constructor(process: AgentProcess, events: EventLog) {
     this.#process = process;
@@ -40,6 +41,15 @@ export class SharedAgent {
 
   stderr(): string {
     return this.#process.stderr();
+  }
+
+  /** From here on `stderrSinceMark` starts. */
+  markStderr(): void {
+    this.#stderrMark = this.stderr().length;
+  }
+
+  stderrSinceMark(): string {
+    return this.stderr().slice(this.#stderrMark);
   }
 
   /**

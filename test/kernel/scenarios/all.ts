@@ -1,7 +1,15 @@
 import type { Scenario } from '../harness/scenario.ts';
+import { agentDeathScenarios } from './agent-death.ts';
+import { burstScenarios } from './burst.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
+import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
+import { manyPolicyScenarios } from './many-policies.ts';
 import { overrideScenarios } from './override.ts';
+import { policyChangeScenarios } from './policy-changes.ts';
+import { processSelectorScenarios } from './process-selectors.ts';
+import { processScenarios } from './processes.ts';
+import { sigkillScenarios } from './sigkill.ts';
 import { socketScenarios } from './sockets.ts';
 import { syscallScenarios } from './syscalls.ts';
 
@@ -9,9 +17,17 @@ import { syscallScenarios } from './syscalls.ts';
 export const sharedAgentResult = 'the agent that scenarios share starts, and ends well when it is interrupted';
 
 export const scenarios: readonly Scenario[] = [
+  ...existingProcessScenarios,
   ...defaultPolicyScenarios,
   ...filePathScenarios,
   ...socketScenarios,
   ...syscallScenarios,
   ...overrideScenarios,
+  ...sigkillScenarios,
+  ...processScenarios,
+  ...processSelectorScenarios,
+  ...manyPolicyScenarios,
+  ...policyChangeScenarios,
+  ...burstScenarios,
+  ...agentDeathScenarios,
 ];

@@ -1,0 +1,43 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Ids of what is loaded in the kernel, whoever loaded it. */
+export interface BpfObjects {
+  readonly programs: readonly number[];
+  readonly links: readonly number[];
+}
+
+export function listBpfObjects(): BpfObjects {
+  return { programs: idsOf('prog'), links: idsOf('link') };
+}
+
+function idsOf(kind: 'prog' | 'link'): number[] {
+  const text = execFileSync('bpftool', ['--json', kind, 'list'], { encoding: 'utf8' });
+  return (JSON.parse(text) as { id: number }[]).map(({ id }) => id);
+}
+
+const freeTimeoutMs = 20_000;
+
+/** Waits until nothing is loaded that was not before: the kernel frees some time after the last reference. */
+export async function waitForBpfObjects(before: BpfObjects): Promise<void> {
+  const deadline = Date.now() + freeTimeoutMs;
+  for (;;) {
+    const now = listBpfObjects();
+    const left = {
+      programs: now.programs.filter((id) => !before.programs.includes(id)),
+      links: now.links.filter((id) => !before.links.includes(id)),
+    };
+    if (left.programs.length === 0 && left.links.length === 0) return;
+    if (Date.now() > deadline) throw new Error(`left in the kernel: ${JSON.stringify(left)}`);
+    await sleep(200);
+  }
+}
+
+/** Types of the BPF links a process holds (`tracing`, `perf_event`, `raw_tracepoint`). */
+export function linkTypesOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
+    const type = /^link_type:\t(\S+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
+    return type === undefined ? [] : [type];
+  });
+}

@@ -1,0 +1,54 @@
+import { strict as assert } from 'node:assert';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { allowed, matches } from '../harness/match.ts';
+import { tracingPolicy } from '../harness/policy-text.ts';
+import { triggerProgram } from '../harness/run-program.ts';
+import type { Scenario } from '../harness/scenario.ts';
+
+const callsEach = 50_000;
+const call = triggerProgram('call');
+/** The agent looks for losses once in a second. */
+const lossReportMs = 2500;
+
+export const burstScenarios: readonly Scenario[] = [
+  {
+    name: '100,000 events in one burst from two processes are in the file, or counted as lost',
+    policies: () => ({
+      'burst.yaml': tracingPolicy(
+        'burst',
+        `
+        kprobes:
+        - call: sys_getcpu
+          syscall: true
+          args:
+          - {index: 0, type: uint64}
+          selectors:
+          - matchBinaries:
+            - {operator: In, values: ["${call}"]}`,
+      ),
+    }),
+    async trigger(context) {
+      const start = Date.now();
+      await Promise.all([1, 2].map(() => context.must(['./call', 'getcpu-burst', String(callsEach)])));
+      context.notes.set('burst ms', Date.now() - start);
+      await sleep(lossReportMs);
+    },
+    expected: () => [allowed({ process_kprobe: { policy_name: 'burst' } })],
+    check(events, context) {
+      const written = events.filter((event) => matches(event, { process_kprobe: { policy_name: 'burst' } })).length;
+      const lost = lossesIn(context.agentStderr());
+      context.measured.push(
+        `${written} of ${2 * callsEach} written, ${lost} counted as lost, burst of ${context.note('burst ms')} ms`,
+      );
+      assert.equal(written + lost, 2 * callsEach);
+    },
+  },
+];
+
+/** Sum of what the agent's log says was dropped. */
+function lossesIn(log: string): number {
+  const lines = log.split('\n').filter((line) => line.startsWith('{') && line.includes('"lost"'));
+  return lines
+    .flatMap((line) => Object.values((JSON.parse(line) as { lost: Record<string, number> }).lost))
+    .reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,97 @@
+import { strict as assert } from 'node:assert';
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { allowed, matches } from '../harness/match.ts';
+import { tracingPolicy } from '../harness/policy-text.ts';
+import type { Scenario } from '../harness/scenario.ts';
+
+const openers = 20;
+const changes = 4;
+const numbers = Array.from({ length: openers }, (_, index) => index);
+
+interface HookText {
+  readonly name: string;
+  readonly call: string;
+  readonly needs?: Scenario['needs'];
+  readonly argument: number;
+}
+
+function policyOf(name: string, { call, argument }: HookText, filter: string): string {
+  return tracingPolicy(
+    name,
+    `kprobes:
+- call: ${call}
+  syscall: ${call.startsWith('sys_')}
+  return: true
+  returnArg: {index: 0, type: int}
+  args:
+  - {index: ${argument}, type: ${argument === 0 ? 'file' : 'string'}}
+  selectors:
+  - matchArgs:
+    - {index: ${argument}, operator: ${filter}}`,
+  );
+}
+
+const watched = (folder: string) => `Prefix, values: ["${folder}/watched-"]`;
+
+function scenario(hook: HookText): Scenario {
+  const argumentOf = (file: string) => [hook.argument === 0 ? { file_arg: { path: file } } : { string_arg: file }];
+  return {
+    name: `a policy that comes and goes on ${hook.name} while ${openers} processes open files costs no event of the others`,
+    ...(hook.needs === undefined ? {} : { needs: hook.needs }),
+    async prepare(context) {
+      for (const index of numbers) context.file(`watched-${index}`, '');
+    },
+    policies: ({ folder }) => ({ 'watch.yaml': policyOf('watch', hook, watched(folder)) }),
+    async trigger(context) {
+      const programs = await Promise.all(
+        numbers.map((index) => context.startReady(['./open-repeatedly', context.path(`watched-${index}`)])),
+      );
+      for (const program of programs) program.send('go\n');
+      const extra = path.join(context.policyFolder, 'extra.yaml');
+      for (let change = 0; change < changes; change++) {
+        writeFileSync(extra, policyOf(`extra-${change}`, hook, `Postfix, values: ["/watched-0"]`));
+        await context.reloadAgent();
+        await sleep(100);
+        rmSync(extra);
+        await context.reloadAgent();
+        await sleep(100);
+      }
+      for (const program of programs) program.endInput();
+      const results = await Promise.all(programs.map((program) => program.done));
+      for (const [index, { stdout }] of results.entries()) {
+        context.notes.set(`opened ${index}`, Number(stdout.trim().split('\n').at(-1)));
+      }
+    },
+    expected: () => [allowed({ process_kprobe: { policy_name: 'watch' } })],
+    check(events, context) {
+      let total = 0;
+      for (const index of numbers) {
+        const pattern = {
+          process_kprobe: {
+            policy_name: 'watch',
+            args: argumentOf(context.path(`watched-${index}`)),
+            return: { int_arg: (value: number) => value >= 0 },
+          },
+        };
+        const found = events.filter((event) => matches(event, pattern)).length;
+        const opened = context.note(`opened ${index}`);
+        assert.equal(found, opened, `events of process ${index}, which opened its file ${opened} times`);
+        total += found;
+      }
+      const ofWatch = events.filter((event) => matches(event, { process_kprobe: { policy_name: 'watch' } })).length;
+      assert.equal(ofWatch, total);
+      for (let change = 0; change < changes; change++) {
+        const seen = events.some((event) => matches(event, { process_kprobe: { policy_name: `extra-${change}` } }));
+        assert.ok(seen, `extra-${change} reported nothing while it was there`);
+      }
+      context.measured.push(`${total} events over ${2 * changes} changes`);
+    },
+  };
+}
+
+export const policyChangeScenarios: readonly Scenario[] = [
+  scenario({ name: 'security_file_open', call: 'security_file_open', argument: 0, needs: ['fentry'] }),
+  scenario({ name: 'sys_openat', call: 'sys_openat', argument: 1 }),
+];
