@@ -83,7 +83,7 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
   }
   const degraded = guardDegradation(facts, enforcement);
   const shared = { target: functionName, syscall: true, degraded };
-  if (facts.features.fentry.available && functionName in facts.functions) {
+  if (facts.features.fentry.available && passesArguments(facts.functions[functionName], facts)) {
     return attach(functionName, {
       ...shared,
       mechanism: 'fentry',
@@ -96,7 +96,7 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
       ...shared,
       mechanism: 'kprobe',
       returns: { mechanism: 'kretprobe', target: functionName },
-      reason: `kprobe: fentry is not possible (${facts.features.fentry.reason || `${functionName} has no BTF`})`,
+      reason: `kprobe: fentry is not possible (${facts.features.fentry.reason || `the type information of ${functionName} is missing or incomplete`})`,
     });
   }
   if (!facts.features.syscallTracepoint.available) {
@@ -139,7 +139,7 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
     syscall: false,
     degraded: guardDegradation(facts, enforcement),
   };
-  if (facts.features.fentry.available && fitsTrampoline(prototype, facts)) {
+  if (facts.features.fentry.available && passesArguments(prototype, facts)) {
     return attach(name, {
       ...shared,
       mechanism: 'fentry',
@@ -152,7 +152,7 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
       ...shared,
       mechanism: 'kprobe',
       returns: { mechanism: 'kretprobe', target: name },
-      reason: `kprobe: ${facts.features.fentry.reason || 'the function has more parameters than fentry passes on'}`,
+      reason: `kprobe: ${facts.features.fentry.reason || 'fentry does not pass on all parameters of the function'}`,
     });
   }
   return refused(
@@ -162,8 +162,12 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
   );
 }
 
-/** Trampolines pass on six parameters in registers, and from 6.6 on those on the stack too. */
-function fitsTrampoline(prototype: Prototype, facts: KernelFacts): boolean {
+/**
+ * Trampolines pass on six parameters in registers, and from 6.6 on those on the stack too. A parameter that points to
+ * a structure without a definition cannot be used.
+ */
+function passesArguments(prototype: Prototype | undefined, facts: KernelFacts): boolean {
+  if (prototype === undefined || prototype.parameters.some((parameter) => parameter.opaque)) return false;
   const [major, minor] = facts.version;
   return prototype.parameters.length <= (major > 6 || (major === 6 && minor >= 6) ? 12 : 6);
 }

@@ -69,6 +69,8 @@ export interface TypeFact {
   readonly signed: boolean;
   /** True when a pointer was marked `__user` or comes from a system call. */
   readonly user?: boolean;
+  /** True when it points to a structure whose definition the type information lacks: fentry and lsm cannot pass it on. */
+  readonly opaque?: boolean;
 }
 
 export interface TracepointFormat {

@@ -94,7 +94,19 @@ function prototypeFact(btf: BtfFile, prototype: BtfPrototype, ofSyscall = false)
 function typeFact(btf: BtfFile, type: TypeId, ofSyscall: boolean): TypeFact {
   const user =
     btf.isUserPointer(type) || (ofSyscall && btf.isPointer(type) && btf.typeName(type) !== 'struct pt_regs *');
-  return { type: btf.typeName(type), size: btf.sizeOf(type), signed: btf.isSigned(type), ...(user ? { user } : {}) };
+  return {
+    type: btf.typeName(type),
+    size: btf.sizeOf(type),
+    signed: btf.isSigned(type),
+    ...(user ? { user } : {}),
+    ...(isOpaque(btf, type) ? { opaque: true } : {}),
+  };
+}
+
+/** Points to a structure that is only declared: the verifier refuses to load such an argument. */
+function isOpaque(btf: BtfFile, type: TypeId): boolean {
+  const target = btf.pointerTarget(type);
+  return target !== undefined && btf.kindOf(btf.resolve(target)) === btfKind.forward;
 }
 
 function tracepointFormat(key: string): KernelFacts['tracepoints'][string] {

@@ -85,7 +85,7 @@ export class InputMemory {
         break;
       case 'path':
         this.#values.set(value.value, data);
-        this.#writeHeader(at, value.value.length, valueStatus.DELETED | valueStatus.UNRESOLVED, value.mode);
+        this.#writeHeader(at, value.value.length, valueStatus.DELETED, value.mode);
         break;
       case 'socket':
         this.#writeSocket(data, shape, value);

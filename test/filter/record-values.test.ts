@@ -45,7 +45,7 @@ function expectedBytes(type: ConcreteType, value: InputValue): { status: number;
     case 'string':
       return { status: 0, bytes: Buffer.from(value.value) };
     case 'path':
-      return { status: valueStatus.DELETED | valueStatus.UNRESOLVED, bytes: pathBytes(value.mode, value.value) };
+      return { status: valueStatus.DELETED, bytes: pathBytes(value.mode, value.value) };
     case 'socket':
       return { status: 0, bytes: socketBytes(type, value) };
     default:

@@ -1,13 +1,12 @@
 /*
- * open-repeatedly PATH...: says "ready", waits for its first input, then opens each PATH over and over until the input
- * ends, and prints how often each was opened. When the input ends without a byte every PATH is opened once.
+ * open-repeatedly PAUSE_US PATH...: says "ready", waits for its first input, then opens each PATH over and over, with a
+ * pause in between, until the input ends, and prints how often each was opened. When the input ends without a byte every PATH is opened once.
  */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
-
-#define PAUSE_US 2000
 
 static int input_ended(void)
 {
@@ -19,6 +18,7 @@ static int input_ended(void)
 
 int main(int argc, char **argv)
 {
+	useconds_t pause_us = argc > 1 ? atoi(argv[1]) : 0;
 	long opened = 0;
 	char byte;
 
@@ -27,14 +27,14 @@ int main(int argc, char **argv)
 	if (read(STDIN_FILENO, &byte, 1) < 0)
 		return 1;
 	do {
-		for (int at = 1; at < argc; at++) {
+		for (int at = 2; at < argc; at++) {
 			int fd = open(argv[at], O_RDONLY);
 			if (fd < 0)
 				return 1;
 			close(fd);
 		}
 		opened++;
-		usleep(PAUSE_US);
+		usleep(pause_us);
 	} while (!input_ended());
 	printf("%ld\n", opened);
 	return 0;

@@ -33,6 +33,7 @@ export class EventLog {
   #fd: number | undefined;
   #position = 0;
   #rest: Buffer = Buffer.alloc(0);
+  readonly #buffer = Buffer.alloc(readBytes);
 
   constructor(path: string) {
     this.#path = path;
@@ -40,13 +41,7 @@ export class EventLog {
 
   /** The events written since the last call. Throws when a complete line is not JSON. */
   read(): AgentEvent[] {
-    return this.readLines().map((line) => {
-      try {
-        return JSON.parse(line) as AgentEvent;
-      } catch (error) {
-        throw new Error(`a line of ${this.#path} is not JSON: ${(error as Error).message}: ${line.slice(0, 300)}`);
-      }
-    });
+    return this.readLines().map(parseEvent);
   }
 
   /** The complete lines written since the last call. */
@@ -54,12 +49,13 @@ export class EventLog {
     this.#fd ??= openIfThere(this.#path);
     if (this.#fd === undefined) return [];
     const chunks = [this.#rest];
-    const buffer = Buffer.alloc(readBytes);
-    for (let length = 1; length > 0; ) {
-      length = readSync(this.#fd, buffer, 0, buffer.length, this.#position);
+    for (;;) {
+      const length = readSync(this.#fd, this.#buffer, 0, this.#buffer.length, this.#position);
+      if (length === 0) break;
       this.#position += length;
-      chunks.push(Buffer.from(buffer.subarray(0, length)));
+      chunks.push(Buffer.from(this.#buffer.subarray(0, length)));
     }
+    if (chunks.length === 1) return [];
     const bytes = Buffer.concat(chunks);
     const end = bytes.lastIndexOf('\n') + 1;
     this.#rest = bytes.subarray(end);
@@ -69,6 +65,15 @@ export class EventLog {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
+  }
+}
+
+/** Throws when the line is not JSON. */
+export function parseEvent(line: string): AgentEvent {
+  try {
+    return JSON.parse(line) as AgentEvent;
+  } catch (error) {
+    throw new Error(`a line of the export file is not JSON: ${(error as Error).message}: ${line.slice(0, 300)}`);
   }
 }
 

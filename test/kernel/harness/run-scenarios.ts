@@ -125,7 +125,8 @@ class SharedRun {
       context.measured.push(`policies loaded in ${Date.now() - start} ms`);
       await agent.collect();
       await scenario.trigger(context);
-      const events = await agent.collect();
+      const events = await agent.collect(new Set(scenario.onlyCounted));
+      for (const [policy, count] of agent.counts) context.notes.set(`events of ${policy}`, count);
       checkEvents(scenario, context, events, policies);
     } catch (error) {
       const said = agent.stderrSinceMark().slice(-shownStderrBytes);

@@ -31,6 +31,8 @@ export interface Scenario {
    * Events that must not come. Besides these, every event of one of the scenario's policies has to be an expected one.
    */
   unexpected?(context: ScenarioContext): readonly EventPattern[];
+  /** Policies with too many events to keep: they are counted, as the note `events of NAME`. */
+  readonly onlyCounted?: readonly string[];
   /** What patterns cannot say. */
   check?(events: readonly AgentEvent[], context: ScenarioContext): void;
 }

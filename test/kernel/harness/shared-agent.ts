@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentProcess } from './agent-process.ts';
-import { type AgentEvent, EventLog } from './event-log.ts';
+import { type AgentEvent, EventLog, parseEvent } from './event-log.ts';
 import { startProgram } from './run-program.ts';
 
 const eventTimeoutMs = 60_000;
@@ -10,6 +10,8 @@ const pollMs = 20;
 export class SharedAgent {
   readonly #process: AgentProcess;
   readonly #events: EventLog;
+  /** Events of the policies that the last `collect` only counted. */
+  counts: Map<string, number> = new Map();
   #marks = 0;
   #stderrMark = 0;
 
@@ -53,23 +55,38 @@ export class SharedAgent {
   }
 
   /**
-   * All events since the last call. Runs a program and waits for its exit event: whatever happened before it is in the
-   * file by then.
+   * All events since the last call, but those of the policies in `onlyCounted`, whose numbers are in `counts`
+   * afterwards. Runs a program and waits for its exit event: whatever happened before it is in the file by then.
    */
-  async collect(): Promise<AgentEvent[]> {
+  async collect(onlyCounted: ReadonlySet<string> = new Set()): Promise<AgentEvent[]> {
+    this.counts = new Map([...onlyCounted].map((policy) => [policy, 0]));
     const mark = `mark-${++this.#marks}`;
     await startProgram(['./mark', mark]).done;
     const events: AgentEvent[] = [];
     const deadline = Date.now() + eventTimeoutMs;
     for (;;) {
-      const fresh = this.#events.read();
+      const fresh = this.#read();
       events.push(...fresh);
       if (fresh.some((event) => event.process_exit?.process.arguments === mark)) return events.filter(isNotMark);
       if (!this.running) throw new Error(`the agent ended; it wrote:\n${this.stderr()}`);
-      if (Date.now() > deadline)
-        throw new Error(`no exit event of ${mark} in time; the agent wrote:\n${this.stderr()}`);
+      if (Date.now() > deadline) throw new Error(`no exit event of ${mark} in time`);
       await sleep(pollMs);
     }
+  }
+
+  #read(): AgentEvent[] {
+    const lines = this.#events.readLines();
+    if (this.counts.size === 0) return lines.map(parseEvent);
+    return lines.filter((line) => !this.#count(line)).map(parseEvent);
+  }
+
+  #count(line: string): boolean {
+    for (const [policy, count] of this.counts) {
+      if (!line.includes(`"policy_name":"${policy}"`)) continue;
+      this.counts.set(policy, count + 1);
+      return true;
+    }
+    return false;
   }
 
   /** Interrupts the agent. Throws when it does not end well. */

@@ -66,7 +66,7 @@ const duringEvents =
   async (context, agent) => {
     await agent.process.waitReady();
     for (let index = 0; index < 4; index++) {
-      const program = await context.startReady(['./open-repeatedly', '/etc/passwd']);
+      const program = await context.startReady(['./open-repeatedly', '2000', '/etc/passwd']);
       program.send('go\n');
     }
     await sleep(delayMs);

@@ -12,7 +12,7 @@ export const existingProcessScenarios: readonly Scenario[] = [
     name: 'a process older than the agent matches matchBinaries and has its parent in its events',
     async prepare(context) {
       context.file('opened', '');
-      running = await context.startReady(['/bin/sh', '-c', `${opener} ${context.path('opened')}; true`]);
+      running = await context.startReady(['/bin/sh', '-c', `${opener} 0 ${context.path('opened')}; true`]);
     },
     policies: () => ({
       'old.yaml': tracingPolicy(
@@ -38,7 +38,7 @@ export const existingProcessScenarios: readonly Scenario[] = [
     expected: ({ path }) => [
       once({
         process_kprobe: {
-          process: { binary: opener, arguments: path('opened'), flags: /^procFS/ },
+          process: { binary: opener, arguments: `0 ${path('opened')}`, flags: /^procFS/ },
           parent: { binary: /\/(da|ba)?sh$/, arguments: /^-c ".*open-repeatedly .*; true"$/ },
           policy_name: 'old',
         },

@@ -56,7 +56,7 @@ function scenario(
     async trigger(context) {
       context.notes.set('links', hookLinks(context));
       const paths = [...numbers.map(fileOf), 'file.all', 'nobody'].map((name) => context.path(name));
-      const program = await context.startReady([opener, ...paths]);
+      const program = await context.startReady([opener, '0', ...paths]);
       program.endInput();
       await program.done;
     },

@@ -45,8 +45,10 @@ function scenario(hook: HookText): Scenario {
     },
     policies: ({ folder }) => ({ 'watch.yaml': policyOf('watch', hook, watched(folder)) }),
     async trigger(context) {
+      /* Slow enough for the ring to hold what comes while the agent is busy with loading. */
+      const pauseUs = context.isEmulated ? '50000' : '2000';
       const programs = await Promise.all(
-        numbers.map((index) => context.startReady(['./open-repeatedly', context.path(`watched-${index}`)])),
+        numbers.map((index) => context.startReady(['./open-repeatedly', pauseUs, context.path(`watched-${index}`)])),
       );
       for (const program of programs) program.send('go\n');
       const extra = path.join(context.policyFolder, 'extra.yaml');

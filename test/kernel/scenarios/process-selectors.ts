@@ -31,8 +31,8 @@ export const processSelectorScenarios: readonly Scenario[] = [
     name: 'matchPIDs tells one process from another of the same program',
     async prepare(context) {
       context.file('opened', '');
-      watched = await context.startReady(['./open-repeatedly', context.path('opened')]);
-      other = await context.startReady(['./open-repeatedly', context.path('opened')]);
+      watched = await context.startReady(['./open-repeatedly', '0', context.path('opened')]);
+      other = await context.startReady(['./open-repeatedly', '0', context.path('opened')]);
       context.notes.set('pid', watched.pid);
       context.notes.set('other', other.pid);
     },
