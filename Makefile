@@ -18,7 +18,8 @@ CLANG = $(shell scripts/find-clang.sh)
 multiarch = $(shell gcc -print-multiarch)
 bpf_architecture := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
-bpf_objects := build/runtime.o build/process.o
+# For every kernel, and for those with bpf_loop (5.17), which verify path walks much faster.
+bpf_objects := build/runtime.o build/process.o build/loop/runtime.o build/loop/process.o
 bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_architecture) \
 	-Ibpf/include -Ibuild/include -idirafter /usr/include/$(multiarch)
 
@@ -32,11 +33,13 @@ setup:
 
 build: $(bpf_objects) $(programs)
 
-build/runtime.o: bpf/kprobes/runtime.c
-build/process.o: bpf/process/process.c
+build/runtime.o build/loop/runtime.o: bpf/kprobes/runtime.c
+build/process.o build/loop/process.o: bpf/process/process.c
+build/loop/%.o: bpf_flags += -DHAVE_BPF_LOOP
 
 $(bpf_objects): build/include/wire.h | setup
 	@echo "build: $@"
+	@mkdir -p $(@D)
 	@$(CLANG) $(bpf_flags) -MMD -MP -c $(filter %.c,$^) -o $@
 
 build/include/wire.h: scripts/generate-wire.ts src/events/wire.ts | setup
@@ -80,6 +83,6 @@ vm: vm-run
 	$(exit-with-status $(shell cat build/vm-status.$$PPID; rm -f build/vm-status.$$PPID))
 
 clean:
-	rm -rf build/include build/programs build/test-reports build/*.o build/*.d
+	rm -rf build/include build/programs build/test-reports build/loop build/*.o build/*.d
 
--include $(wildcard build/*.d build/programs/*.d)
+-include $(wildcard build/*.d build/loop/*.d build/programs/*.d)

@@ -13,7 +13,9 @@ const refusals = policies
   .filter(({ errors }) => errors.length > 0);
 
 if (refusals.length > 0) {
-  console.log(`This kernel, ${facts.release}, cannot run ${refusals.length} of the ${policies.length} default policies:`);
+  console.log(
+    `This kernel, ${facts.release}, cannot run ${refusals.length} of the ${policies.length} default policies:`,
+  );
   /* A refusal quotes the features it is about behind a colon: they are listed once, below. */
   for (const { policy, errors } of refusals) {
     console.log(`  ${policy.name.padEnd(24)}${errors[0]!.message.split(': ')[0]}`);

@@ -14,7 +14,9 @@ const folders = ['tracing-policies', 'tracing-policies/demo'];
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  say(`Starting the agent, which can take half a minute on an emulated machine: bin/jatai run ${folders.map((folder) => `--policy ${folder}`).join(' ')} -o compact`);
+  say(
+    `Starting the agent, which can take half a minute on an emulated machine: bin/jatai run ${folders.map((folder) => `--policy ${folder}`).join(' ')} -o compact`,
+  );
   const agent = await TourAgent.start(folders.map((folder) => path.join(repositoryRoot, folder)));
   try {
     const failures = await playAll(agent, readPolicyTests());

@@ -46,55 +46,102 @@ static inline bool prepend_name(char *slot, volatile struct walk_state *walk, co
 	return true;
 }
 
-/*
- * Writes the path right-aligned into `slot` (STRING_SIZE bytes and slack): it starts at `walk->offset` and ends with a
- * NUL at STRING_SIZE. `walk->status` gets bits of VALUE_*: in memory too, or every caller would be verified once for
- * each outcome. Every branch in the loop adds to what the verifier follows in each iteration.
- */
-static __noinline __u64 walk_path(char *slot, volatile struct walk_state *walk, struct dentry *dentry,
-				  struct vfsmount *vfsmount)
+struct path_walk {
+	char *slot;
+	volatile struct walk_state *state;
+	struct dentry *dentry;
+	struct vfsmount *vfsmount;
+	struct dentry *mount_root;
+	struct dentry *root;
+	struct vfsmount *root_mount;
+};
+
+#define WALK_ON 0
+#define WALK_ENDS 1
+
+static __always_inline long walk_step(struct path_walk *at)
 {
-	struct task_struct *task = current_task();
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-	struct dentry *root = BPF_CORE_READ(fs, root.dentry);
-	struct vfsmount *root_mount = BPF_CORE_READ(fs, root.mnt);
-	/* Reached without a mount: the path ends at the root of the filesystem. */
-	struct dentry *mount_root = vfsmount ? BPF_CORE_READ(vfsmount, mnt_root) : BPF_CORE_READ(dentry, d_sb, s_root);
 	struct step step;
+
+	/* One test instead of two: each branch adds to what the verifier follows. */
+	if (!(((__u64)at->dentry ^ (__u64)at->root) | ((__u64)at->vfsmount ^ (__u64)at->root_mount)))
+		return WALK_ENDS;
+	if (at->dentry == at->mount_root) {
+		struct mount *mount = mount_of(at->vfsmount);
+		struct mount *above = BPF_CORE_READ(mount, mnt_parent);
+		struct vfsmount *vfsmount = vfsmount_of(above);
+
+		if (!above || above == mount)
+			return WALK_ENDS;
+		at->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		at->vfsmount = vfsmount;
+		at->mount_root = BPF_CORE_READ(vfsmount, mnt_root);
+		return WALK_ON;
+	}
+	read_step(&step, at->dentry);
+	if (!prepend_name(at->slot, at->state, &step.name)) {
+		at->state->status |= VALUE_UNRESOLVED;
+		return WALK_ENDS;
+	}
+	/* Not below any root: memfd, pipes, files of a detached tree. */
+	if (at->dentry == step.parent)
+		return WALK_ENDS;
+	at->dentry = step.parent;
+	return WALK_ON;
+}
+
+#ifdef HAVE_BPF_LOOP
+/* Since 5.17: the verifier follows a step a few times instead of once for each component. */
+static long walk_callback(__u32 index, struct path_walk *at)
+{
+	return walk_step(at);
+}
+
+static __always_inline int walk_steps(struct path_walk *at)
+{
+	return bpf_loop(PATH_COMPONENTS, walk_callback, at, 0);
+}
+#else
+static __always_inline int walk_steps(struct path_walk *at)
+{
 	int i;
 
-	walk->offset = STRING_SIZE;
-	walk->status = is_unlinked(dentry) ? VALUE_DELETED : 0;
-	slot[STRING_SIZE] = 0;
 	for (i = 0; i < PATH_COMPONENTS; i++) {
-		if (!(((__u64)dentry ^ (__u64)root) | ((__u64)vfsmount ^ (__u64)root_mount)))
-			break;
-		if (dentry == mount_root) {
-			struct mount *mount = mount_of(vfsmount);
-			struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
-			if (!above || above == mount)
-				break;
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			vfsmount = vfsmount_of(above);
-			mount_root = BPF_CORE_READ(vfsmount, mnt_root);
-			continue;
-		}
-		read_step(&step, dentry);
-		if (!prepend_name(slot, walk, &step.name)) {
-			walk->status |= VALUE_UNRESOLVED;
-			break;
-		}
-		/* Not below any root: memfd, pipes, files of a detached tree. */
-		if (dentry == step.parent)
-			break;
-		dentry = step.parent;
+		if (walk_step(at) == WALK_ENDS)
+			return i;
 	}
-	if (i == PATH_COMPONENTS)
-		walk->status |= VALUE_UNRESOLVED;
-	if (walk->offset == STRING_SIZE) {
+	return PATH_COMPONENTS;
+}
+#endif
+
+/*
+ * Writes the path right-aligned into `slot` (STRING_SIZE bytes and slack): it starts at `state->offset` and ends with a
+ * NUL at STRING_SIZE. `state->status` gets bits of VALUE_*: in memory too, or every caller would be verified once for
+ * each outcome.
+ */
+static __noinline __u64 walk_path(char *slot, volatile struct walk_state *state, struct dentry *dentry,
+				  struct vfsmount *vfsmount)
+{
+	struct fs_struct *fs = BPF_CORE_READ(current_task(), fs);
+	struct path_walk at = {
+		.slot = slot,
+		.state = state,
+		.dentry = dentry,
+		.vfsmount = vfsmount,
+		/* Reached without a mount: the path ends at the root of the filesystem. */
+		.mount_root = vfsmount ? BPF_CORE_READ(vfsmount, mnt_root) : BPF_CORE_READ(dentry, d_sb, s_root),
+		.root = BPF_CORE_READ(fs, root.dentry),
+		.root_mount = BPF_CORE_READ(fs, root.mnt),
+	};
+
+	state->offset = STRING_SIZE;
+	state->status = is_unlinked(dentry) ? VALUE_DELETED : 0;
+	slot[STRING_SIZE] = 0;
+	if (walk_steps(&at) == PATH_COMPONENTS)
+		state->status |= VALUE_UNRESOLVED;
+	if (state->offset == STRING_SIZE) {
 		slot[STRING_SIZE - 1] = '/';
-		walk->offset = STRING_SIZE - 1;
+		state->offset = STRING_SIZE - 1;
 	}
 	return 0;
 }

@@ -22,48 +22,75 @@ static inline struct vfsmount *typed_vfsmount_of(struct mount *mount)
 	return bpf_rdonly_cast(vfsmount_of(mount), bpf_core_type_id_kernel(struct vfsmount));
 }
 
+static inline struct dentry *typed_dentry(struct dentry *dentry)
+{
+	return bpf_rdonly_cast(dentry, bpf_core_type_id_kernel(struct dentry));
+}
+
+struct typed_walk {
+	char *slot;
+	volatile struct walk_state *walk;
+	struct dentry *dentry;
+	struct vfsmount *vfsmount;
+	/* Only compared: numbers. */
+	__u64 root;
+	__u64 root_mount;
+};
+
+/*
+ * One step, called by bpf_loop: the verifier then follows it a few times instead of once for each component. Every
+ * pointer that is kept goes through a cast, so that it has the same type after each step.
+ */
+static long typed_step(__u32 index, struct typed_walk *at)
+{
+	struct dentry *dentry = at->dentry;
+	struct vfsmount *vfsmount = at->vfsmount;
+	struct dentry *parent;
+	struct qstr name;
+
+	if ((__u64)dentry == at->root && (__u64)vfsmount == at->root_mount)
+		return WALK_ENDS;
+	if (dentry == vfsmount->mnt_root) {
+		struct mount *mount = typed_mount_of(vfsmount);
+		struct mount *above = mount->mnt_parent;
+
+		if (above == mount)
+			return WALK_ENDS;
+		at->dentry = typed_dentry(mount->mnt_mountpoint);
+		at->vfsmount = typed_vfsmount_of(above);
+		return WALK_ON;
+	}
+	parent = dentry->d_parent;
+	name.len = dentry->d_name.len;
+	name.name = dentry->d_name.name;
+	if (!prepend_name(at->slot, at->walk, &name)) {
+		at->walk->status |= VALUE_UNRESOLVED;
+		return WALK_ENDS;
+	}
+	/* Not below any root: memfd, pipes, files of a detached tree. */
+	if (dentry == parent)
+		return WALK_ENDS;
+	at->dentry = typed_dentry(parent);
+	return WALK_ON;
+}
+
 static __noinline __u64 walk_typed_path(char *slot, volatile struct walk_state *walk, struct dentry *dentry,
 					struct vfsmount *vfsmount)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct dentry *root = task->fs->root.dentry;
-	struct vfsmount *root_mount = task->fs->root.mnt;
-	struct dentry *mount_root = vfsmount->mnt_root;
-	int i;
+	struct fs_struct *fs = BPF_CORE_READ(current_task(), fs);
+	struct typed_walk at = {
+		.slot = slot,
+		.walk = walk,
+		.dentry = typed_dentry(dentry),
+		.vfsmount = bpf_rdonly_cast(vfsmount, bpf_core_type_id_kernel(struct vfsmount)),
+		.root = (__u64)BPF_CORE_READ(fs, root.dentry),
+		.root_mount = (__u64)BPF_CORE_READ(fs, root.mnt),
+	};
 
 	walk->offset = STRING_SIZE;
 	walk->status = !dentry->d_hash.pprev && dentry->d_parent != dentry ? VALUE_DELETED : 0;
 	slot[STRING_SIZE] = 0;
-	for (i = 0; i < PATH_COMPONENTS; i++) {
-		struct dentry *parent;
-		struct qstr name;
-
-		if (dentry == root && vfsmount == root_mount)
-			break;
-		if (dentry == mount_root) {
-			struct mount *mount = typed_mount_of(vfsmount);
-			struct mount *above = mount->mnt_parent;
-
-			if (above == mount)
-				break;
-			dentry = mount->mnt_mountpoint;
-			vfsmount = typed_vfsmount_of(above);
-			mount_root = vfsmount->mnt_root;
-			continue;
-		}
-		parent = dentry->d_parent;
-		name.len = dentry->d_name.len;
-		name.name = dentry->d_name.name;
-		if (!prepend_name(slot, walk, &name)) {
-			walk->status |= VALUE_UNRESOLVED;
-			break;
-		}
-		/* Not below any root: memfd, pipes, files of a detached tree. */
-		if (dentry == parent)
-			break;
-		dentry = parent;
-	}
-	if (i == PATH_COMPONENTS)
+	if (bpf_loop(PATH_COMPONENTS, typed_step, &at, 0) == PATH_COMPONENTS)
 		walk->status |= VALUE_UNRESOLVED;
 	if (walk->offset == STRING_SIZE) {
 		slot[STRING_SIZE - 1] = '/';

@@ -6,7 +6,7 @@ import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.t
 import type { EventSink } from '../events/event-sink.ts';
 import { counters as counterIndexes, namespaceOrder } from '../events/wire.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
-import { bootTimeOffsetNs } from '../kernel/system.ts';
+import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
 import type { Policy } from '../policy/model.ts';
 import { BaseSensors } from './base-sensors.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
@@ -90,7 +90,10 @@ export class Agent {
       facts,
       table: this.#table,
       runtime: BtfFile.parse(readElfSection(objects.runtime, '.BTF')!),
-      plans: this.#pipeline,
+      plans: {
+        addPlan: (plan) => this.#pipeline.addPlan(plan),
+        retirePlan: (planId) => this.#pipeline.retirePlan(planId, bootTimeNs()),
+      },
       sourceText: options.sourceText,
     });
     this.#ring = new RingBuffer(this.#maps.events, this.#maps.events.maxEntries);

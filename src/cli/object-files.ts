@@ -1,14 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import { InputError, isSystemError, systemReason } from './errors.ts';
 
 const buildFolder = join(import.meta.dirname, '..', '..', 'build');
 
-/** The BPF objects that are compiled when the package is built. Throws an InputError that says what to do when they are missing. */
-export function readObjects(): { runtime: Uint8Array; process: Uint8Array } {
-  return { runtime: readObject('runtime.o'), process: readObject('process.o') };
+/**
+ * The BPF objects that are compiled when the package is built, for this kernel: those with bpf_loop are verified faster.
+ * Throws an InputError that says what to do when they are missing.
+ */
+export function readObjects({ features }: Pick<KernelFacts, 'features'>): { runtime: Uint8Array; process: Uint8Array } {
+  const folder = features.bpfLoop.available ? 'loop/' : '';
+  return { runtime: readObject(`${folder}runtime.o`), process: readObject(`${folder}process.o`) };
 }
 
 /** How the functions that compiled programs call are declared: needed to compile for any kernel. */

@@ -60,7 +60,7 @@ export async function runCommand(args: string[]): Promise<number> {
   const facts = collectFacts();
   const agent = new Agent({
     facts,
-    objects: readObjects(),
+    objects: readObjects(facts),
     sinks: openSinks(options, log),
     nodeName: nodeName(),
     log,

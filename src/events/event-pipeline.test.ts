@@ -324,7 +324,7 @@ describe('hook events', () => {
     const { events, send, pipeline } = start({ graceSeconds: 5 });
     pipeline.addPlan(planOf(selectorOf(hookOf())));
     send(exec(cat), opened());
-    pipeline.retirePlan(1);
+    pipeline.retirePlan(1, 22n * second);
     send(opened({ ktime: 22n * second }), opened({ ktime: 27n * second }), opened({ ktime: 28n * second }));
     expect(events).toHaveLength(4);
     expect(pipeline.counters().unknownPlans).toBe(1);

@@ -120,8 +120,8 @@ export class EventPipeline {
   }
 
   /** The plan's program no longer runs; records of it that are still in the ring are understood for a while. */
-  retirePlan(planId: number): void {
-    this.#plans.retire(planId);
+  retirePlan(planId: number, bootTimeNs: bigint): void {
+    this.#plans.retire(planId, Number(bootTimeNs / 1_000_000n) / 1000);
   }
 
   /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it. */

@@ -4,8 +4,7 @@ import { approximateSeconds } from './wall-clock.ts';
 
 interface PlanEntry {
   readonly plan: EventPlan;
-  retired: boolean;
-  /** Record time after which a retired plan is forgotten; set by the first record seen after its retirement. */
+  /** Record time in seconds after which a retired plan is forgotten; infinite while its program runs. */
   deadline: number;
 }
 
@@ -22,13 +21,17 @@ export class PlanTable {
   /** Throws when the id is in use: ids are never used twice. */
   add(plan: EventPlan): void {
     if (this.#entries.has(plan.planId)) throw new Error(`event plan ${plan.planId} is already there`);
-    this.#entries.set(plan.planId, { plan, retired: false, deadline: 0 });
+    this.#entries.set(plan.planId, { plan, deadline: Number.POSITIVE_INFINITY });
   }
 
-  retire(planId: number): void {
+  /**
+   * The program of the plan stopped at `nowSeconds` since boot. Its last records may lie in the ring for long: the plan
+   * is forgotten when records come that were written the grace time later, however late that is.
+   */
+  retire(planId: number, nowSeconds: number): void {
     const entry = this.#entries.get(planId);
-    if (entry === undefined || entry.retired) return;
-    entry.retired = true;
+    if (entry === undefined || entry.deadline !== Number.POSITIVE_INFINITY) return;
+    entry.deadline = nowSeconds + this.#graceSeconds;
     this.#retired++;
   }
 
@@ -40,8 +43,6 @@ export class PlanTable {
 
   #forget(now: number): void {
     for (const [planId, entry] of this.#entries) {
-      if (!entry.retired) continue;
-      if (entry.deadline === 0) entry.deadline = now + this.#graceSeconds;
       if (now <= entry.deadline) continue;
       this.#entries.delete(planId);
       this.#retired--;
