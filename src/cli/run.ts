@@ -70,9 +70,11 @@ export async function runCommand(args: string[]): Promise<number> {
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
   });
   try {
+    /* First of all: a signal may come as soon as the line says that we are ready. */
+    const interrupted = listenForSignals(() => load(agent, loader, options, 'reloaded'), log);
     const complete = load(agent, loader, options, 'ready');
     if (!complete && options.strict) return 1;
-    await runUntilStopped(agent, loader, options, log);
+    await endOf(interrupted, options.durationMs);
     return 0;
   } finally {
     agent.close();
@@ -115,18 +117,23 @@ function withMode(policy: Policy, mode: PolicyMode): Policy {
   return changed;
 }
 
-async function runUntilStopped(agent: Agent, loader: PolicyLoader, options: RunOptions, log: Logger): Promise<void> {
+/** Calls `reload` at each SIGHUP; resolves at the first SIGINT or SIGTERM. */
+async function listenForSignals(reload: () => void, log: Logger): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const stop = () => resolve();
-  const reload = () => {
+  const hangUp = () => {
     log.info('reloading the policies');
-    load(agent, loader, options, 'reloaded');
+    reload();
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop).on('SIGHUP', reload);
-  const timer = options.durationMs === undefined ? undefined : setTimeout(stop, options.durationMs);
+  process.once('SIGINT', resolve).once('SIGTERM', resolve).on('SIGHUP', hangUp);
   await promise;
+  process.removeListener('SIGHUP', hangUp);
+}
+
+async function endOf(interrupted: Promise<void>, durationMs: number | undefined): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = durationMs === undefined ? undefined : setTimeout(resolve, durationMs);
+  await Promise.race([interrupted, promise]);
   clearTimeout(timer);
-  process.removeListener('SIGHUP', reload);
 }
 
 function openSinks(options: RunOptions, log: Logger): EventSink[] {

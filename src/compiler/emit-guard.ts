@@ -1,4 +1,4 @@
-import { type FunctionBuilder, type Label, R0, R1, R2, R8, R9, R10 } from '../ebpf/function-builder.ts';
+import { FunctionBuilder, type Label, R0, R1, R2, R6, R8, R9, R10 } from '../ebpf/function-builder.ts';
 import { processState } from '../events/wire.ts';
 import { noEffect } from './effects.ts';
 import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
@@ -18,10 +18,31 @@ const flagOffset = -24;
  * examined in full. Emits nothing when some value tells too little.
  */
 export function emitGuard(code: FunctionBuilder, hook: HookCode, pass: Label): void {
+  const values = guardedValues(hook);
+  if (values === undefined) return;
+  if (hook.outlined === undefined) {
+    emitGuardInPlace(code, hook, values, pass);
+    return;
+  }
+  const guard = new FunctionBuilder('guard');
+  const nothing = guard.newLabel('nothing');
+  guard.movReg(R6, R1);
+  emitGuardInPlace(guard, hook, values, nothing);
+  guard.movImm(R0, 1).exit().place(nothing).movImm(R0, 0).exit();
+  if (guard.length > hook.outlined.longest) return;
+  hook.outlined.functions.push(guard);
+  code.movReg(R1, R6).movImm(R2, 0).callFunction(guard.name).jumpImm('eq', R0, 0, pass);
+}
+
+/** The values whose pieces the guard looks at; undefined when there is no guard. */
+export function guardedValues(hook: HookCode): readonly PlanValue[] | undefined {
   const values = hook.plan.values.filter((value) => hook.eager.has(value.id));
   const searches = hook.plan.specs.map((spec) => spec.search);
-  if (searches.includes('always') || searches.includes('tried')) return;
-  if (!values.every((value) => canGuard(hook, value, hook.trees.get(value.id)))) return;
+  if (searches.includes('always') || searches.includes('tried')) return undefined;
+  return values.every((value) => canGuard(hook, value, hook.trees.get(value.id))) ? values : undefined;
+}
+
+function emitGuardInPlace(code: FunctionBuilder, hook: HookCode, values: readonly PlanValue[], pass: Label): void {
   const examine = code.newLabel('examine');
   code.storeImm(8, R10, flagOffset, 0);
   for (const value of values) emitValueGuard(code, hook, value, hook.trees.get(value.id)!, examine);

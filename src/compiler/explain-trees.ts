@@ -1,9 +1,9 @@
 import { explainTest } from './explain-tests.ts';
 import { alignColumns, indent, joinWords } from './explain-text.ts';
-import { inReadingOrder, nameSelector, testsTried, type ValueNames } from './explain-values.ts';
+import { inReadingOrder, nameSelector, type ValueNames } from './explain-values.ts';
 import type { HookPlan, PlanSpec, PlanTest } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
-import { collectTrees, type TreeEntry } from './value-trees.ts';
+import { collectTrees, openTests, type TreeEntry } from './value-trees.ts';
 
 /**
  * What the decision trees of each value find, and what a hit means: it decides a selector, proposes one whose other
@@ -32,7 +32,7 @@ function explainHit(plan: HookPlan, { effect }: TreeEntry): string {
     for (const selector of spec.selectors) {
       const name = nameSelector(plan, spec, selector);
       if (effect.matches & (1n << BigInt(selector.bit))) decided.push(name);
-      else if (isAsked(spec, testsTried(spec, selector), effect.atoms)) asking.push(name);
+      else if (isAsked(spec, openTests(spec, selector), effect.atoms)) asking.push(name);
     }
   }
   const parts = [

@@ -1,7 +1,7 @@
 import { alignColumns, joinWords } from './explain-text.ts';
-import type { AttachPoint, HookPlan, PlanSelector, PlanSpec, PlanTest, PlanValue } from './hook-plan.ts';
+import type { AttachPoint, HookPlan, PlanSelector, PlanSpec, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
-import { eagerValues } from './value-trees.ts';
+import { eagerValues, openTests } from './value-trees.ts';
 
 /** Names of the values of one plan, unique in it. */
 export type ValueNames = ReadonlyMap<number, string>;
@@ -101,7 +101,7 @@ function readersOf(plan: HookPlan, value: PlanValue): string {
   const testing = plan.specs.filter(
     (spec) =>
       (spec.search === 'candidate' || spec.search === 'tried') &&
-      spec.selectors.some((selector) => testsTried(spec, selector).some((test) => test.value === value.id)),
+      spec.selectors.some((selector) => openTests(spec, selector).some((test) => test.value === value.id)),
   );
   const bit = 1n << BigInt(value.id);
   const reporting = plan.specs.filter(({ selectors }) => selectors.some(({ consequence }) => consequence.want & bit));
@@ -110,12 +110,6 @@ function readersOf(plan: HookPlan, value: PlanValue): string {
     reporting.length > 0 ? `for the event of ${joinWords(uniqueNames(reporting), 'or')}` : '',
   ];
   return reasons.filter((reason) => reason !== '').join('; ') || 'never';
-}
-
-/** The tests that run when a specification is tried: a tree that proposed its only selector has decided one of them. */
-export function testsTried(spec: PlanSpec, selector: PlanSelector): readonly PlanTest[] {
-  const proposed = spec.search === 'candidate' && spec.selectors.length === 1;
-  return proposed ? selector.tests.filter((test) => test !== selector.index) : selector.tests;
 }
 
 function uniqueNames(specs: readonly PlanSpec[]): string[] {

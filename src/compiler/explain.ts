@@ -3,11 +3,14 @@ import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/model.ts';
 import type { CompiledHook, CompiledProgram } from './compile.ts';
 import type { CompileOptions } from './compile-group.ts';
+import { guardedValues } from './emit-guard.ts';
 import { type CompiledPolicies, compilePolicies } from './explain-programs.ts';
 import { countSelectors, explainSpec } from './explain-selectors.ts';
-import { alignColumns, count, indent } from './explain-text.ts';
+import { alignColumns, count, indent, joinWords } from './explain-text.ts';
 import { explainTrees } from './explain-trees.ts';
-import { explainValues, nameValues } from './explain-values.ts';
+import { explainValues, nameValues, type ValueNames } from './explain-values.ts';
+import { hookCodeOf } from './generate.ts';
+import type { HookPlan, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 
 export interface ExplainOptions extends Omit<CompileOptions, 'facts'> {
@@ -83,6 +86,7 @@ function explainHook(hook: CompiledHook, facts: KernelFacts): string[] {
       ['why', plan.attach.reason],
       ['returns', explainReturns(hook)],
       ['program', `${explainSize(hook.entry)} for ${countSelectors(plan)}`],
+      ['guard', explainGuard(plan, names, facts)],
     ]),
     '',
     'Values, in the order they are read (cost in instructions, estimated)',
@@ -95,6 +99,19 @@ function explainHook(hook: CompiledHook, facts: KernelFacts): string[] {
       2,
     ),
   ];
+}
+
+/** What most calls are let through by, before anything is claimed or read in full. */
+function explainGuard(plan: HookPlan, names: ValueNames, facts: KernelFacts): string {
+  const values = guardedValues(hookCodeOf(plan, facts));
+  if (values === undefined) return 'none: every call is examined in full';
+  const pieces = values.map((value) => pieceName(value, names.get(value.id) ?? ''));
+  return `a call passes at once when ${joinWords(pieces, 'and')} ${pieces.length === 1 ? 'rules' : 'rule'} a match out`;
+}
+
+function pieceName(value: PlanValue, name: string): string {
+  if (value.source.kind === 'binary' || value.slot < 0) return name;
+  return value.type === 'string' ? `the first bytes of ${name}` : `the last bytes of the name of ${name}`;
 }
 
 function titled(title: string, lines: readonly string[]): string[] {

@@ -37,7 +37,18 @@ export interface GenerateOptions {
  * 7. release the frame, refuse or let pass
  */
 export function generateHook(plan: HookPlan, facts: KernelFacts, options: GenerateOptions = {}): GeneratedHook {
-  const hook: HookCode = {
+  const hook = hookCodeOf(plan, facts, options);
+  const longest = options.longestFunction ?? longestFunction;
+  const inPlace = generateFunctions(hook);
+  const fits = inPlace.every((code) => code.length <= longest);
+  const outlined = { functions: [], longest };
+  const [program, ...functions] = fits ? inPlace : generateFunctions({ ...hook, outlined });
+  return { program: program!.build(), functions: functions.map((code) => code.build()) };
+}
+
+/** What the generator derives from a plan before it writes anything. */
+export function hookCodeOf(plan: HookPlan, facts: KernelFacts, options: GenerateOptions = {}): HookCode {
+  return {
     plan,
     facts,
     trees: collectTrees(plan),
@@ -45,12 +56,6 @@ export function generateHook(plan: HookPlan, facts: KernelFacts, options: Genera
     given: options.given === true,
     outlined: undefined,
   };
-  const longest = options.longestFunction ?? longestFunction;
-  const inPlace = generateFunctions(hook);
-  const fits = inPlace.every((code) => code.length <= longest);
-  const outlined = { functions: [], longest };
-  const [program, ...functions] = fits ? inPlace : generateFunctions({ ...hook, outlined });
-  return { program: program!.build(), functions: functions.map((code) => code.build()) };
 }
 
 /** The program first. */

@@ -21,7 +21,7 @@ function compiledSchema(): ValidateFunction {
 }
 
 function compileSchema(): ValidateFunction {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, ownProperties: true });
+  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, ownProperties: true, code: { optimize: false } });
   ajv.addKeyword({
     keyword: 'notCompiled',
     schemaType: 'string',

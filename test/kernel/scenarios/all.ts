@@ -9,9 +9,11 @@ import { overrideScenarios } from './override.ts';
 import { policyChangeScenarios } from './policy-changes.ts';
 import { processSelectorScenarios } from './process-selectors.ts';
 import { processScenarios } from './processes.ts';
+import { refusalScenarios } from './refusals.ts';
 import { sigkillScenarios } from './sigkill.ts';
 import { socketScenarios } from './sockets.ts';
 import { syscallScenarios } from './syscalls.ts';
+import { argumentTypeScenarios, tracepointScenarios } from './tracepoints.ts';
 
 /** The name under which the end of the agent that scenarios share is reported. */
 export const sharedAgentResult = 'the agent that scenarios share starts, and ends well when it is interrupted';
@@ -26,8 +28,11 @@ export const scenarios: readonly Scenario[] = [
   ...sigkillScenarios,
   ...processScenarios,
   ...processSelectorScenarios,
+  ...tracepointScenarios,
+  ...argumentTypeScenarios,
   ...manyPolicyScenarios,
   ...policyChangeScenarios,
   ...burstScenarios,
+  ...refusalScenarios,
   ...agentDeathScenarios,
 ];
