@@ -18,8 +18,9 @@ CLANG = $(shell scripts/find-clang.sh)
 multiarch = $(shell gcc -print-multiarch)
 bpf_architecture := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname -m)))
 
-# For every kernel, and for those with bpf_loop (5.17), which verify path walks much faster.
-bpf_objects := build/runtime.o build/process.o build/loop/runtime.o build/loop/process.o
+# For every kernel; for those with bpf_loop (5.17), which verify path walks much faster; and for those where fields can
+# be loaded through typed pointers (6.2).
+bpf_objects := build/runtime.o build/process.o build/loop/runtime.o build/loop/process.o build/typed/process.o
 bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_architecture) \
 	-Ibpf/include -Ibuild/include -idirafter /usr/include/$(multiarch)
 
@@ -34,8 +35,9 @@ setup:
 build: $(bpf_objects) $(programs)
 
 build/runtime.o build/loop/runtime.o: bpf/kprobes/runtime.c
-build/process.o build/loop/process.o: bpf/process/process.c
+build/process.o build/loop/process.o build/typed/process.o: bpf/process/process.c
 build/loop/%.o: bpf_flags += -DHAVE_BPF_LOOP
+build/typed/%.o: bpf_flags += -DHAVE_BPF_LOOP -DTYPED_POINTERS
 
 $(bpf_objects): build/include/wire.h | setup
 	@echo "build: $@"
@@ -83,6 +85,6 @@ vm: vm-run
 	$(exit-with-status $(shell cat build/vm-status.$$PPID; rm -f build/vm-status.$$PPID))
 
 clean:
-	rm -rf build/include build/programs build/test-reports build/loop build/*.o build/*.d
+	rm -rf build/include build/programs build/test-reports build/loop build/typed build/*.o build/*.d
 
--include $(wildcard build/*.d build/loop/*.d build/programs/*.d)
+-include $(wildcard build/*.d build/loop/*.d build/typed/*.d build/programs/*.d)

@@ -304,6 +304,18 @@ static inline struct vfsmount *vfsmount_of(struct mount *mount)
 	return (struct vfsmount *)((char *)mount + bpf_core_field_offset(struct mount, mnt));
 }
 
+/*
+ * A field through pointers, each argument one step. Where the verifier knows what a pointer points to, the field is
+ * loaded; elsewhere it is copied by a helper, which costs some seventy instructions more.
+ */
+#ifdef TYPED_POINTERS
+#define TYPED true
+#define READ(...) ___apply(___arrow, ___narg(__VA_ARGS__))(__VA_ARGS__)
+#else
+#define TYPED false
+#define READ(...) BPF_CORE_READ(__VA_ARGS__)
+#endif
+
 static inline struct task_struct *current_task(void)
 {
 	return (struct task_struct *)bpf_get_current_task();

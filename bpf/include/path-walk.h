@@ -119,7 +119,7 @@ static __always_inline int walk_steps(struct path_walk *at)
  * NUL at STRING_SIZE. `state->status` gets bits of VALUE_*: in memory too, or every caller would be verified once for
  * each outcome.
  */
-static __noinline __u64 walk_path(char *slot, volatile struct walk_state *state, struct dentry *dentry,
+static __noinline __attribute__((unused)) __u64 walk_path(char *slot, volatile struct walk_state *state, struct dentry *dentry,
 				  struct vfsmount *vfsmount)
 {
 	struct fs_struct *fs = BPF_CORE_READ(current_task(), fs);

@@ -9,6 +9,9 @@
 #include "maps.h"
 #include "path-walk.h"
 #include "task.h"
+#ifdef TYPED_POINTERS
+#include "typed-path-walk.h"
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -37,6 +40,15 @@ struct {
 	__type(value, struct process);
 } spare_process SEC(".maps");
 
+/* With typed pointers the same programs attach by type information, and load fields where others copy them. */
+#ifdef TYPED_POINTERS
+#define TRACEPOINT "tp_btf"
+#define walk_seen_path walk_typed_path
+#else
+#define TRACEPOINT "raw_tp"
+#define walk_seen_path walk_path
+#endif
+
 static void fill_header(struct record_header *header, __u16 kind, __u32 size)
 {
 	__u64 id = bpf_get_current_pid_tgid();
@@ -55,16 +67,16 @@ static void fill_header(struct record_header *header, __u16 kind, __u32 size)
  */
 static __u32 raised_privileges(struct exec_record *record, struct linux_binprm *bprm, struct inode *inode)
 {
-	__u16 mode = BPF_CORE_READ(inode, i_mode);
+	__u16 mode = READ(inode, i_mode);
 	struct credentials *cred = &record->credentials;
 	__u32 flags = 0;
 
-	if ((mode & S_ISUID) && cred->euid != cred->uid && cred->euid == BPF_CORE_READ(inode, i_uid.val)) {
+	if ((mode & S_ISUID) && cred->euid != cred->uid && cred->euid == READ(inode, i_uid.val)) {
 		record->setuid = cred->euid;
 		flags |= PROCESS_RAISED_SETUID;
 	}
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && cred->egid != cred->gid &&
-	    cred->egid == BPF_CORE_READ(inode, i_gid.val)) {
+	    cred->egid == READ(inode, i_gid.val)) {
 		record->setgid = cred->egid;
 		flags |= PROCESS_RAISED_SETGID;
 	}
@@ -86,11 +98,11 @@ static __u32 append(__u8 *record, __u32 at, const void *from, __u32 length)
 
 static __u32 append_path(struct exec_scratch *scratch, __u32 at, struct path *path, __u32 *length)
 {
-	struct dentry *dentry = BPF_CORE_READ(path, dentry);
-	struct vfsmount *mnt = BPF_CORE_READ(path, mnt);
+	struct dentry *dentry = READ(path, dentry);
+	struct vfsmount *mnt = READ(path, mnt);
 	__u64 start;
 
-	walk_path(scratch->path, &scratch->walk, dentry, mnt);
+	walk_seen_path(scratch->path, &scratch->walk, dentry, mnt);
 	start = scratch->walk.offset & (STRING_SIZE - 1);
 	*length = STRING_SIZE - start;
 	return append(scratch->record, at, scratch->path + start, *length);
@@ -98,7 +110,7 @@ static __u32 append_path(struct exec_scratch *scratch, __u32 at, struct path *pa
 
 static const char *cgroup_name(struct task_struct *task)
 {
-	const char *name = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, name);
+	const char *name = READ(task, cgroups, dfl_cgrp, kn, name);
 	char first = 0;
 	int i;
 
@@ -211,7 +223,7 @@ static void set_parent(struct exec_record *exec, struct task_struct *task, struc
 {
 	exec->flags = PROCESS_EXECVE;
 	if (!self->ktime) {
-		__u32 parent_tgid = BPF_CORE_READ(task, real_parent, tgid);
+		__u32 parent_tgid = READ(task, real_parent, tgid);
 		struct process *parent = bpf_map_lookup_elem(&processes, &parent_tgid);
 
 		exec->flags |= PROCESS_MISS;
@@ -231,14 +243,14 @@ static void set_parent(struct exec_record *exec, struct task_struct *task, struc
 	}
 }
 
-SEC("raw_tp/sched_process_exec")
+SEC(TRACEPOINT "/sched_process_exec")
 int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
-	struct file *file = BPF_CORE_READ(bprm, file);
-	struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+	struct file *file = READ(bprm, file);
+	struct inode *inode = READ(file, f_inode);
+	struct fs_struct *fs = READ(task, fs);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	__u32 zero = 0, at = sizeof(struct exec_record), length = 0;
 	struct exec_scratch *scratch = bpf_map_lookup_elem(&exec_scratch, &zero);
@@ -257,13 +269,13 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	fill_header(&exec->header, RECORD_EXEC, 0);
 	exec->header.exec_ktime = exec->header.ktime;
 	set_parent(exec, task, process);
-	read_credentials(&exec->credentials, BPF_CORE_READ(task, cred));
+	read_credentials(&exec->credentials, READ(task, cred));
 	read_namespaces(exec->namespaces, task);
 	exec->ns_pid = read_namespace_pid(task);
 	exec->auid = read_login_uid(task);
 	exec->cgroup_id = bpf_get_current_cgroup_id();
-	exec->inode = BPF_CORE_READ(inode, i_ino);
-	exec->inode_links = BPF_CORE_READ(inode, i_nlink);
+	exec->inode = READ(inode, i_ino);
+	exec->inode_links = READ(inode, i_nlink);
 	exec->flags |= raised_privileges(exec, bprm, inode);
 
 	at = append_path(scratch, at, &file->f_path, &length);
@@ -281,7 +293,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	if (scratch->walk.status & VALUE_UNRESOLVED)
 		exec->flags |= PROCESS_CWD_UNRESOLVED;
 
-	read = bpf_probe_read_kernel_str(scratch->path, STRING_SIZE, BPF_CORE_READ(bprm, filename));
+	read = bpf_probe_read_kernel_str(scratch->path, STRING_SIZE, READ(bprm, filename));
 	if (read > 0) {
 		exec->filename_length = read - 1;
 		at = append(scratch->record, at, scratch->path, read - 1);
@@ -294,8 +306,8 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 		at = append(scratch->record, at, scratch->path, read - 1);
 	}
 
-	args = BPF_CORE_READ(task, mm, arg_start);
-	at = append_arguments(scratch, at, args, BPF_CORE_READ(task, mm, arg_end));
+	args = READ(task, mm, arg_start);
+	at = append_arguments(scratch, at, args, READ(task, mm, arg_end));
 	exec->header.size = at;
 	if (at > EXEC_ROOM)
 		return 0;
@@ -308,18 +320,18 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-SEC("raw_tp/sched_process_fork")
+SEC(TRACEPOINT "/sched_process_fork")
 int process_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *parent_task = (struct task_struct *)ctx->args[0];
 	struct task_struct *child = (struct task_struct *)ctx->args[1];
-	__u32 parent_tgid = BPF_CORE_READ(parent_task, tgid);
-	__u32 tgid = BPF_CORE_READ(child, tgid);
+	__u32 parent_tgid = READ(parent_task, tgid);
+	__u32 tgid = READ(child, tgid);
 	struct process *process, *parent;
 	struct fork_record *fork;
 	__u64 ktime, parent_ktime;
 
-	if (tgid != (__u32)BPF_CORE_READ(child, pid))
+	if (tgid != (__u32)READ(child, pid))
 		return 0; /* a thread */
 	parent = bpf_map_lookup_elem(&processes, &parent_tgid);
 	parent_ktime = parent ? parent->ktime : 0;
@@ -355,22 +367,22 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
 {
 	/* One thread that calls exit_group or dies of a signal decides for all. */
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(task, exit_code);
+	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return READ(signal, group_exit_code);
+	return READ(task, exit_code);
 }
 
-SEC("raw_tp/sched_process_exit")
+SEC(TRACEPOINT "/sched_process_exit")
 int process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
-	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	struct signal_struct *signal = READ(task, signal);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process *process;
 	struct exit_record *exit;
 	__u64 ktime;
 
-	if (BPF_CORE_READ(signal, live.counter) > 0)
+	if (READ(signal, live.counter) > 0)
 		return 0; /* other threads go on */
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	ktime = process ? process->ktime : 0;

@@ -1,5 +1,6 @@
-import { attachRawTracepoint, type Link } from '../kernel/attach.ts';
+import { attachRawTracepoint, attachTrace, type Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
+import type { ObjectProgram } from '../kernel/object-program.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** Program of process.o and its raw tracepoint. Exit last: a process that ends must have been entered. */
@@ -21,7 +22,7 @@ export class BaseSensors {
       maps.shareWith(this.#object);
       this.#object.load();
       for (const [program, event] of sensors) {
-        this.#links.push(attachRawTracepoint(this.#object.program(program), event));
+        this.#links.push(attachSensor(this.#object.program(program), event));
       }
     } catch (error) {
       this.close();
@@ -33,4 +34,9 @@ export class BaseSensors {
     for (const link of this.#links.splice(0)) link.close();
     this.#object.close();
   }
+}
+
+/** Where fields can be loaded through typed pointers the programs are compiled for that; else plain raw tracepoints. */
+function attachSensor(program: ObjectProgram, event: string): Link {
+  return program.section.startsWith('tp_btf/') ? attachTrace(program) : attachRawTracepoint(program, event);
 }

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { collectFacts } from '../../src/kernel/facts.ts';
 import { reportTo, runScenarios } from './harness/run-scenarios.ts';
-import { scenarios, sharedAgentResult } from './scenarios/all.ts';
+import { isEmulated } from './harness/scenario-context.ts';
+import { scenariosFor, sharedAgentResult } from './scenarios/all.ts';
 
 // Runs the scenarios on the kernel this is started on, natively or in a guest, and writes one JSON line for each.
 // Usage: scenario-runner.ts WORK_FOLDER RESULT_FILE [REGULAR_EXPRESSION]
@@ -9,7 +10,7 @@ import { scenarios, sharedAgentResult } from './scenarios/all.ts';
 const [folder = '', resultFile = '', only = ''] = process.argv.slice(2);
 const write = reportTo(resultFile);
 await runScenarios({
-  scenarios: scenarios.filter(({ name }) => new RegExp(only).test(name)),
+  scenarios: scenariosFor(isEmulated() ? 'guest' : 'host').filter(({ name }) => new RegExp(only).test(name)),
   folder: path.resolve(folder),
   sharedAgentResult,
   facts: collectFacts({ functions: [], tracepoints: [] }),

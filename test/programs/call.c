@@ -7,16 +7,20 @@
  *   mount SOURCE TARGET TYPE
  *   write PATH TEXT [COUNT]        opens the file for writing first; prints what write returned, COUNT times
  *   kill PID SIGNAL
+ *   file-capability PATH NUMBER    whoever runs PATH has the capability
  *   getcpu-burst COUNT             getcpu COUNT times, prints COUNT
  *   open-burst PATH COUNT          opens and closes PATH COUNT times, prints how often that worked
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static long result(long returned)
@@ -35,6 +39,14 @@ static long write_text(const char *path, const char *text, int count)
 		returned = result(write(fd, text, strlen(text)));
 	close(fd);
 	return returned;
+}
+
+static long set_file_capability(const char *path, int number)
+{
+	struct vfs_cap_data data = { .magic_etc = VFS_CAP_REVISION_2 | VFS_CAP_FLAGS_EFFECTIVE };
+
+	data.data[CAP_TO_INDEX(number)].permitted = CAP_TO_MASK(number);
+	return result(setxattr(path, XATTR_NAME_CAPS, &data, XATTR_CAPS_SZ_2, 0));
 }
 
 static long burst_of_getcpu(long count)
@@ -72,6 +84,8 @@ static long call(const char *name, int count, char **arguments)
 		return write_text(arguments[0], arguments[1], count > 2 ? atoi(arguments[2]) : 1);
 	if (strcmp(name, "kill") == 0 && count == 2)
 		return result(syscall(SYS_kill, atoi(arguments[0]), atoi(arguments[1])));
+	if (strcmp(name, "file-capability") == 0 && count == 2)
+		return set_file_capability(arguments[0], atoi(arguments[1]));
 	if (strcmp(name, "getcpu-burst") == 0 && count == 1)
 		return burst_of_getcpu(atol(arguments[0]));
 	if (strcmp(name, "open-burst") == 0 && count == 2)

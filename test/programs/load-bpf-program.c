@@ -4,6 +4,7 @@
  */
 #include <linux/bpf.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,10 @@ int main(void)
 		.license = (unsigned long)"GPL",
 	};
 
+	/* Before 5.11 programs count as locked memory, of all processes of the user together. */
+	struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+
+	setrlimit(RLIMIT_MEMLOCK, &unlimited);
 	if (syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr)) < 0) {
 		perror("bpf(BPF_PROG_LOAD)");
 		return 1;

@@ -25,7 +25,7 @@ export interface EventProcess {
   readonly [name: string]: unknown;
 }
 
-const readBytes = 1024 * 1024;
+const readBytes = 4 * 1024 * 1024;
 
 /** Reads an export file while it grows. */
 export class EventLog {
@@ -39,27 +39,29 @@ export class EventLog {
     this.#path = path;
   }
 
-  /** The events written since the last call. Throws when a complete line is not JSON. */
+  /** All events written since the last call. Throws when a complete line is not JSON. */
   read(): AgentEvent[] {
-    return this.readLines().map(parseEvent);
+    const events: AgentEvent[] = [];
+    for (let lines = this.readLines(); lines.length > 0; lines = this.readLines())
+      events.push(...lines.map(parseEvent));
+    return events;
   }
 
-  /** The complete lines written since the last call. */
+  /** Complete lines written since the last call, about 4 MB at most: an empty list says that there are no more. */
   readLines(): string[] {
     this.#fd ??= openIfThere(this.#path);
     if (this.#fd === undefined) return [];
-    const chunks = [this.#rest];
-    for (;;) {
-      const length = readSync(this.#fd, this.#buffer, 0, this.#buffer.length, this.#position);
-      if (length === 0) break;
-      this.#position += length;
-      chunks.push(Buffer.from(this.#buffer.subarray(0, length)));
-    }
-    if (chunks.length === 1) return [];
-    const bytes = Buffer.concat(chunks);
+    const room = this.#buffer.subarray(this.#rest.length);
+    this.#rest.copy(this.#buffer);
+    const length = readSync(this.#fd, room, 0, room.length, this.#position);
+    this.#position += length;
+    const bytes = this.#buffer.subarray(0, this.#rest.length + length);
     const end = bytes.lastIndexOf('\n') + 1;
-    this.#rest = bytes.subarray(end);
-    return end === 0 ? [] : bytes.toString('utf8', 0, end - 1).split('\n');
+    if (end === 0 && length === room.length)
+      throw new Error(`a line of ${this.#path} is longer than ${readBytes} bytes`);
+    const lines = end === 0 ? [] : bytes.toString('utf8', 0, end - 1).split('\n');
+    this.#rest = Buffer.from(bytes.subarray(end));
+    return lines;
   }
 
   close(): void {

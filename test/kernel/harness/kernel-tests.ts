@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { repositoryRoot } from '../../vm/repository-root.ts';
 import { consoleTail, runInVm } from '../../vm/run-in-vm.ts';
-import { scenarios, sharedAgentResult } from '../scenarios/all.ts';
+import { scenariosFor, sharedAgentResult } from '../scenarios/all.ts';
 import type { ScenarioResult } from './scenario.ts';
 
 /** An emulated kernel on a machine that does other things too. */
@@ -18,17 +18,30 @@ interface Run {
   readonly failure: string;
 }
 
+export interface GuestOptions {
+  /** What is special about the boot, for the title. */
+  readonly title?: string;
+  /** More words for the kernel's command line. */
+  readonly append?: string;
+  /** Only the scenarios whose name matches. */
+  readonly only?: RegExp;
+}
+
 /** Defines one test for each scenario, all run in one boot of a Debian kernel of the series. */
-export function describeGuestKernel(kernel: string): void {
-  describeKernel(`kernel ${kernel}`, () => runInGuest(kernel));
+export function describeGuestKernel(kernel: string, options: GuestOptions = {}): void {
+  const title = `kernel ${kernel}${options.title === undefined ? '' : `, ${options.title}`}`;
+  const all = scenariosFor('guest').map(({ name }) => name);
+  const names = all.filter((name) => options.only?.test(name) ?? true);
+  describeKernel(title, names, () => runInGuest(kernel, options));
 }
 
 /** Defines one test for each scenario, run on this machine's own kernel. */
 export function describeHostKernel(): void {
-  describeKernel('kernel of this machine', async () => runOnHost());
+  const names = scenariosFor('host').map(({ name }) => name);
+  describeKernel('kernel of this machine', names, async () => runOnHost());
 }
 
-function describeKernel(title: string, runAll: () => Promise<Run>): void {
+function describeKernel(title: string, names: readonly string[], runAll: () => Promise<Run>): void {
   describe(title, () => {
     let run: Run = { results: new Map(), failure: 'the run did not start' };
 
@@ -36,17 +49,17 @@ function describeKernel(title: string, runAll: () => Promise<Run>): void {
       async () => {
         warmCompileCache();
         run = await runAll();
+        writeReport(title, run);
       },
       guestTimeoutSec * 1000 + 120_000,
     );
 
-    for (const name of [...scenarios.map((scenario) => scenario.name), sharedAgentResult]) {
+    for (const name of [...names, sharedAgentResult]) {
       test(name, (context) => {
         const result = run.results.get(name);
         if (result === undefined) throw new Error(`the scenario did not run: ${run.failure || 'no result'}`);
         if (result.status === 'skipped') context.skip(result.message);
         if (result.status === 'failed') throw new Error(result.message);
-        if (result.message !== '') console.log(`${title}: ${name}: ${result.message}`);
       });
     }
 
@@ -71,12 +84,13 @@ function warmCompileCache(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function runInGuest(kernel: string): Promise<Run> {
+async function runInGuest(kernel: string, { append = '', only }: GuestOptions): Promise<Run> {
   const outDir = mkdtempSync(path.join(tmpdir(), 'jatai-scenarios-'));
   try {
     const { status, failure, stderr, console } = await runInVm({
       kernel,
-      command: ['node', runner, '/run/scenarios', '/run/jatai-out/results'],
+      command: ['node', runner, '/run/scenarios', '/run/jatai-out/results', only?.source ?? ''],
+      append,
       outDir,
       timeoutSec: guestTimeoutSec,
       env: { NODE_COMPILE_CACHE: compileCache },
@@ -91,6 +105,8 @@ async function runInGuest(kernel: string): Promise<Run> {
 
 function runOnHost(): Run {
   const folder = mkdtempSync(path.join(tmpdir(), 'jatai-scenarios-'));
+  /* Scenarios run programs in there as other users. */
+  chmodSync(folder, 0o755);
   const resultFile = path.join(folder, 'results');
   try {
     const { status, stderr } = spawnSync(process.execPath, [runner, path.join(folder, 'work'), resultFile], {
@@ -102,6 +118,16 @@ function runOnHost(): Run {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Keeps what was measured: times, counts, and how long each scenario took. */
+function writeReport(title: string, { results }: Run): void {
+  const folder = path.join(repositoryRoot, 'build/test-reports');
+  mkdirSync(folder, { recursive: true });
+  const lines = [...results.values()].map(({ name, status, durationMs, message }) => {
+    return `${status.padEnd(7)} ${String(durationMs).padStart(7)} ms  ${name}${message === '' ? '' : `: ${message}`}\n`;
+  });
+  writeFileSync(path.join(folder, `scenarios, ${title}.txt`), lines.join(''));
 }
 
 function readResults(file: string): Map<string, ScenarioResult> {

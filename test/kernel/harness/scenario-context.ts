@@ -143,6 +143,7 @@ export class ScenarioContext {
   }
 }
 
-function isEmulated(): boolean {
+/** Whether this is a guest on an emulated processor. */
+export function isEmulated(): boolean {
   return readFileSync('/proc/cpuinfo', 'utf8').includes('QEMU TCG CPU');
 }

@@ -19,6 +19,8 @@ export interface Scenario {
    * agent takes long to start on an emulated kernel. `own`: the trigger starts agents itself.
    */
   readonly agent?: 'shared' | 'own';
+  /** True when nothing in it depends on the kernel: it is then not run again on every emulated one. */
+  readonly onHostOnly?: boolean;
   /** Files of the policy directory, by name. */
   policies?(context: ScenarioContext): Readonly<Record<string, string>>;
   /** Runs before the policies are there. */

@@ -68,6 +68,7 @@ export class SharedAgent {
       const fresh = this.#read();
       events.push(...fresh);
       if (fresh.some((event) => event.process_exit?.process.arguments === mark)) return events.filter(isNotMark);
+      if (fresh.length > 0) continue;
       if (!this.running) throw new Error(`the agent ended; it wrote:\n${this.stderr()}`);
       if (Date.now() > deadline) throw new Error(`no exit event of ${mark} in time`);
       await sleep(pollMs);
@@ -75,9 +76,12 @@ export class SharedAgent {
   }
 
   #read(): AgentEvent[] {
-    const lines = this.#events.readLines();
-    if (this.counts.size === 0) return lines.map(parseEvent);
-    return lines.filter((line) => !this.#count(line)).map(parseEvent);
+    if (this.counts.size === 0) return this.#events.read();
+    const events: AgentEvent[] = [];
+    for (let lines = this.#events.readLines(); lines.length > 0; lines = this.#events.readLines()) {
+      events.push(...lines.filter((line) => !this.#count(line)).map(parseEvent));
+    }
+    return events;
   }
 
   #count(line: string): boolean {

@@ -18,7 +18,7 @@ import { argumentTypeScenarios, tracepointScenarios } from './tracepoints.ts';
 /** The name under which the end of the agent that scenarios share is reported. */
 export const sharedAgentResult = 'the agent that scenarios share starts, and ends well when it is interrupted';
 
-export const scenarios: readonly Scenario[] = [
+const everyScenario: readonly Scenario[] = [
   ...existingProcessScenarios,
   ...defaultPolicyScenarios,
   ...filePathScenarios,
@@ -36,3 +36,8 @@ export const scenarios: readonly Scenario[] = [
   ...refusalScenarios,
   ...agentDeathScenarios,
 ];
+
+/** Those for this machine's own kernel, or for an emulated one. */
+export function scenariosFor(place: 'host' | 'guest'): readonly Scenario[] {
+  return place === 'host' ? everyScenario : everyScenario.filter(({ onHostOnly }) => !onHostOnly);
+}

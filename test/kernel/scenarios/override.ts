@@ -68,7 +68,7 @@ async function assertDenied(context: ScenarioContext, path: string): Promise<voi
 export const overrideScenarios: readonly Scenario[] = [
   {
     name: 'an lsm file_open policy with Override makes open return EPERM, and the content does not leak',
-    needs: ['lsm'],
+    needs: ['fmodRet'],
     policies: ({ path }) => ({ 'deny.yaml': denyPolicy('deny-lsm', 'lsm', path('secret')) }),
     async prepare(context) {
       context.file('secret', `${content}\n`);
@@ -89,7 +89,7 @@ export const overrideScenarios: readonly Scenario[] = [
   },
   {
     name: 'a kprobe policy on security_file_open with Override refuses too',
-    needs: ['lsm'],
+    needs: ['fmodRet'],
     policies: ({ path }) => ({ 'deny.yaml': denyPolicy('deny-kprobe', 'kprobe', path('secret')) }),
     async prepare(context) {
       context.file('secret', `${content}\n`);

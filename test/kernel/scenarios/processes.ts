@@ -7,6 +7,7 @@ import { triggerProgram } from '../harness/run-program.ts';
 import type { Scenario } from '../harness/scenario.ts';
 
 const mark = triggerProgram('call');
+const netRaw = 13;
 const ways = triggerProgram('exec-ways');
 /** The program of the scenarios below, given arguments that tell one run from another. */
 const program = (name: string) => [mark, 'kill', '0', '0', name] as const;
@@ -151,7 +152,7 @@ export const processScenarios: readonly Scenario[] = [
     ],
   },
   {
-    name: 'a setuid program shows the raised privileges',
+    name: 'a program that is setuid, setgid or has file capabilities shows the raised privileges',
     async trigger(context) {
       copyProgram(context.path('setuid'), 0o4755);
       copyProgram(context.path('setgid'), 0o2755);
@@ -159,6 +160,10 @@ export const processScenarios: readonly Scenario[] = [
       await context.run([context.path('setuid'), 'kill', '0', '0'], { uid: 1000, gid: 1000 });
       await context.run([context.path('setgid'), 'kill', '0', '0'], { uid: 1000, gid: 1000 });
       await context.run(program('plain'), { uid: 1000, gid: 1000 });
+      const capable = copyProgram(context.path('capable'));
+      const { stdout } = await context.must(['./call', 'file-capability', capable, String(netRaw)]);
+      assert.equal(stdout, '0\n');
+      await context.run([capable, 'kill', '0', '0'], { uid: 1000, gid: 1000 });
     },
     expected: ({ path: at }) => [
       once({
@@ -178,6 +183,16 @@ export const processScenarios: readonly Scenario[] = [
             uid: 1000,
             process_credentials: { uid: 1000, euid: 1000, gid: 1000, egid: 0 },
             binary_properties: { setgid: 0, privileges_changed: ['PRIVILEGES_RAISED_EXEC_FILE_SETGID'] },
+          },
+        },
+      }),
+      once({
+        process_exec: {
+          process: {
+            binary: at('capable'),
+            uid: 1000,
+            cap: { permitted: ['CAP_NET_RAW'], effective: ['CAP_NET_RAW'] },
+            binary_properties: { privileges_changed: ['PRIVILEGES_RAISED_EXEC_FILE_CAP'] },
           },
         },
       }),

@@ -39,6 +39,7 @@ export const refusalScenarios: readonly Scenario[] = [
   {
     name: 'policies that cannot be loaded are named with place and reason, and the others run',
     agent: 'own',
+    onHostOnly: true,
     async trigger(context) {
       writeOneBad(context);
       const agent = await context.startAgent();
@@ -57,6 +58,7 @@ export const refusalScenarios: readonly Scenario[] = [
   {
     name: '--strict ends with status 1 when a policy is refused',
     agent: 'own',
+    onHostOnly: true,
     async trigger(context) {
       writeOneBad(context);
       const agent = context.launchAgent(['--policy', context.policyFolder, '--strict']);

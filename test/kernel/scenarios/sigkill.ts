@@ -139,6 +139,7 @@ export const sigkillScenarios: readonly Scenario[] = [
   {
     name: '--mode monitor makes enforcing policies watch only',
     agent: 'own',
+    onHostOnly: true,
     async trigger(context) {
       await prepare(context);
       context.writePolicies({ 'kill.yaml': writePolicy(context.path('kept'), 'Sigkill') });

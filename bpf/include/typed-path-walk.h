@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The path walk for pointers that the verifier knows (fentry, lsm, fmod_ret; Linux 6.2 for bpf_rdonly_cast): fields are
- * loaded where the other walk copies them, which halves its cost. The meaning is that of path-walk.h.
+ * The path walk for pointers that the verifier knows (fentry, lsm, fmod_ret, tp_btf; Linux 6.2 for bpf_rdonly_cast):
+ * fields are loaded where the other walk copies them, which halves its cost. The meaning is that of path-walk.h.
  */
-#ifndef JATAI_TYPED_WALK_H
-#define JATAI_TYPED_WALK_H
+#ifndef JATAI_TYPED_PATH_WALK_H
+#define JATAI_TYPED_PATH_WALK_H
 
-#include "frames.h"
 #include "path-walk.h"
 
 extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
@@ -97,42 +96,6 @@ static __noinline __u64 walk_typed_path(char *slot, volatile struct walk_state *
 		walk->offset = STRING_SIZE - 1;
 	}
 	return 0;
-}
-
-static __noinline __u64 read_typed_dentry(__u64 frame_address, __u64 value_and_slot, struct dentry *dentry,
-					  struct vfsmount *mnt)
-{
-	struct frame *frame = (struct frame *)frame_address;
-	struct frame_value *out = value_of(frame, value_and_slot >> 8);
-	__u64 slot = value_and_slot & 0xff;
-
-	walk_typed_path(slot_of(frame, slot), &frame->walk, dentry, mnt);
-	out->number = slot_offset(slot) + (frame->walk.offset & (STRING_SIZE - 1));
-	out->length = STRING_SIZE - (frame->walk.offset & (STRING_SIZE - 1));
-	out->status = frame->walk.status;
-	out->mode = dentry->d_inode->i_mode;
-	return 0;
-}
-
-RUNTIME read_typed_file(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
-{
-	struct file *file = (struct file *)pointer;
-
-	return read_typed_dentry(frame, value << 8 | slot, file->f_path.dentry, file->f_path.mnt);
-}
-
-RUNTIME read_typed_path(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
-{
-	struct path *path = (struct path *)pointer;
-
-	return read_typed_dentry(frame, value << 8 | slot, path->dentry, path->mnt);
-}
-
-RUNTIME read_typed_binprm(__u64 frame, __u64 value, __u64 slot, __u64 pointer)
-{
-	struct linux_binprm *bprm = (struct linux_binprm *)pointer;
-
-	return read_typed_file(frame, value, slot, (__u64)bprm->file);
 }
 
 #endif
