@@ -10,6 +10,7 @@ import { CompactSink } from '../export/compact.ts';
 import { JsonSink, openJsonFile } from '../export/json-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
 import { collectFacts } from '../kernel/facts.ts';
+import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy, PolicyMode } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
 import { UsageError } from './errors.ts';
@@ -90,7 +91,7 @@ function load(agent: Agent, loader: PolicyLoader, options: RunOptions, word: str
   const result = agent.setPolicies(policies);
   const errors = files.diagnostics.filter(({ severity }) => severity === 'error').length + files.unreadable.length;
   for (const { path, reason } of files.unreadable) process.stderr.write(`${path}: error: ${reason}\n`);
-  process.stderr.write(printDiagnostics([...files.diagnostics, ...result.degraded], loader.texts));
+  process.stderr.write(printDiagnostics([...files.diagnostics, ...joinEqual(result.degraded)], loader.texts));
   for (const { policy, diagnostics } of result.refused) {
     const extent = result.loaded.includes(policy) ? 'in part' : 'whole';
     process.stderr.write(`refused ${extent}: policy ${policy.name}\n`);
@@ -98,6 +99,16 @@ function load(agent: Agent, loader: PolicyLoader, options: RunOptions, word: str
   }
   process.stderr.write(`${readyLine(word, result, errors)}\n`);
   return errors === 0 && result.refused.length === 0 && result.degraded.length === 0;
+}
+
+/** What is true of several hooks in the same words is said once. */
+function joinEqual(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...Map.groupBy(diagnostics, ({ code, message }) => `${code} ${message}`).values()].map((equal) => {
+    const first = equal[0]!;
+    const others = equal.length - 1;
+    if (others === 0) return first;
+    return { ...first, message: `${first.message} (so at ${others} more hook${others === 1 ? '' : 's'})` };
+  });
 }
 
 function readyLine(word: string, result: ApplyResult, errors: number): string {

@@ -1,10 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { FeatureFact, KernelFeature } from '../compiler/kernel-facts.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
-import type { ProbeContext } from './probes.ts';
-
-/** File of perf's kprobe events: what `kprobe` programs attach through. */
-export const KPROBE_EVENT_TYPE = '/sys/bus/event_source/devices/kprobe/type';
+import { KPROBE_EVENT_TYPE, type ProbeContext } from './probe-context.ts';
 
 /**
  * What a process without privileges can tell of the kernel: from its version and from which functions were compiled in, as

@@ -4,7 +4,8 @@ import type { KernelConfig } from './kernel-config.ts';
 import { nameOfErrno } from './kernel-error.ts';
 import { pageSize } from './libc.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
-import { KPROBE_EVENT_TYPE, presumeFeatures } from './presumed-features.ts';
+import { presumeFeatures } from './presumed-features.ts';
+import { KPROBE_EVENT_TYPE, type ProbeContext } from './probe-context.ts';
 import {
   createRingBuffer,
   createTaskStorage,
@@ -28,16 +29,6 @@ import {
 } from './probe-programs.ts';
 import { raiseMemlockLimit } from './system.ts';
 import { readTracepointFormat } from './tracepoint-format.ts';
-
-/** What probes need to know of the kernel. */
-export interface ProbeContext {
-  readonly version: KernelFacts['version'];
-  /** BTF ids of functions; undefined without BTF. */
-  readonly functionIds: ReadonlyMap<string, number> | undefined;
-  readonly config: KernelConfig | undefined;
-  /** `subsystem/event`. */
-  readonly tracepoints: ReadonlySet<string>;
-}
 
 type Probe = (context: ProbeContext) => FeatureFact;
 
