@@ -1,6 +1,5 @@
 import { closeSync, existsSync, readFileSync } from 'node:fs';
-import type { FeatureFact, KernelFacts, KernelFeature } from '../compiler/kernel-facts.ts';
-import type { KernelConfig } from './kernel-config.ts';
+import type { FeatureFact, KernelFeature } from '../compiler/kernel-facts.ts';
 import { nameOfErrno } from './kernel-error.ts';
 import { pageSize } from './libc.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
