@@ -62,10 +62,10 @@ test: build
 
 check: | setup
 	@tsc --noEmit
-	@biome check --error-on-warnings
+	@scripts/biome.sh check --error-on-warnings
 
 format: | setup
-	@biome check --write
+	@scripts/biome.sh check --write
 
 # The command goes through the environment untouched: no quoting, and no $ eaten by make. Other settings of the
 # command line are in the environment anyway.
