@@ -7,6 +7,7 @@
 #define JATAI_GUARDS_H
 
 #include "frames.h"
+#include "typed-path-walk.h"
 
 #define GUARD_SIZE 16
 /* No length: the name says nothing, the path has to be walked. */
@@ -31,23 +32,8 @@ static inline __u64 tail_of_path(struct path *path, __u64 to)
 	return read_tail(name.name, name.len, to);
 }
 
-/*
- * The last bytes of the last component, right-aligned in `to`; the length of the component, or MUST_WALK. For pointers
- * that the verifier knows, so that fields are loaded and not copied: fentry, lsm, fmod_ret.
- */
-RUNTIME tail_of_typed_file(__u64 pointer, __u64 to)
+static inline __u64 tail_of_known_path(struct path *path, __u64 to)
 {
-	struct file *file = (struct file *)pointer;
-	struct dentry *dentry = file->f_path.dentry;
-
-	if (dentry == file->f_path.mnt->mnt_root)
-		return MUST_WALK;
-	return read_tail(dentry->d_name.name, dentry->d_name.len, to);
-}
-
-RUNTIME tail_of_typed_path(__u64 pointer, __u64 to)
-{
-	struct path *path = (struct path *)pointer;
 	struct dentry *dentry = path->dentry;
 
 	if (dentry == path->mnt->mnt_root)
@@ -55,35 +41,61 @@ RUNTIME tail_of_typed_path(__u64 pointer, __u64 to)
 	return read_tail(dentry->d_name.name, dentry->d_name.len, to);
 }
 
-RUNTIME tail_of_typed_binprm(__u64 pointer, __u64 to)
+/*
+ * The last bytes of the last component, right-aligned in `to`; the length of the component, or MUST_WALK. For pointers
+ * that the verifier knows, so that fields are loaded and not copied: arguments of fentry, lsm, fmod_ret.
+ */
+RUNTIME tail_of_typed_file(__u64 pointer, __u64 to)
 {
-	struct linux_binprm *bprm = (struct linux_binprm *)pointer;
-	struct file *file = bprm->file;
-	struct dentry *dentry = file->f_path.dentry;
-
-	if (dentry == file->f_path.mnt->mnt_root)
-		return MUST_WALK;
-	return read_tail(dentry->d_name.name, dentry->d_name.len, to);
+	return tail_of_known_path(&((struct file *)pointer)->f_path, to);
 }
 
-/* The same for pointers that are mere numbers. */
-RUNTIME tail_of_file(__u64 pointer, __u64 to)
+RUNTIME tail_of_typed_path(__u64 pointer, __u64 to)
+{
+	return tail_of_known_path((struct path *)pointer, to);
+}
+
+RUNTIME tail_of_typed_binprm(__u64 pointer, __u64 to)
+{
+	return tail_of_known_path(&((struct linux_binprm *)pointer)->file->f_path, to);
+}
+
+/* The same for any pointer, which is given its type first (Linux 6.2). */
+RUNTIME tail_of_cast_file(__u64 pointer, __u64 to)
+{
+	return tail_of_typed_file((__u64)bpf_rdonly_cast((void *)pointer, bpf_core_type_id_kernel(struct file)), to);
+}
+
+RUNTIME tail_of_cast_path(__u64 pointer, __u64 to)
+{
+	return tail_of_typed_path((__u64)bpf_rdonly_cast((void *)pointer, bpf_core_type_id_kernel(struct path)), to);
+}
+
+RUNTIME tail_of_cast_binprm(__u64 pointer, __u64 to)
+{
+	__u32 type = bpf_core_type_id_kernel(struct linux_binprm);
+
+	return tail_of_typed_binprm((__u64)bpf_rdonly_cast((void *)pointer, type), to);
+}
+
+/* The same by copying, for pointers that are mere numbers. */
+RUNTIME tail_of_copied_file(__u64 pointer, __u64 to)
 {
 	struct file *file = (struct file *)pointer;
 
 	return tail_of_path(&file->f_path, to);
 }
 
-RUNTIME tail_of_path_argument(__u64 pointer, __u64 to)
+RUNTIME tail_of_copied_path(__u64 pointer, __u64 to)
 {
 	return tail_of_path((struct path *)pointer, to);
 }
 
-RUNTIME tail_of_binprm(__u64 pointer, __u64 to)
+RUNTIME tail_of_copied_binprm(__u64 pointer, __u64 to)
 {
 	struct linux_binprm *bprm = (struct linux_binprm *)pointer;
 
-	return tail_of_file((__u64)BPF_CORE_READ(bprm, file), to);
+	return tail_of_copied_file((__u64)BPF_CORE_READ(bprm, file), to);
 }
 
 /* The first 15 bytes of a string and a NUL; negative when it cannot be read. */

@@ -55,12 +55,32 @@ function refused(code: string, reason: string, hint: string): AttachDecision {
   return { kind: 'refused', code, reason, hint };
 }
 
-/** fentry and kprobe count a CPU as busy while a program runs there: with full preemption other tasks then go unseen. */
-function guardDegradation(facts: KernelFacts, enforcement: string): string[] {
-  if (enforcement === 'none' || (facts.preemption !== 'full' && facts.preemption !== 'realtime')) return [];
+/** Preemption models in which a task may be preempted inside a program while others run on its CPU. */
+const preemptsPrograms: ReadonlySet<KernelFacts['preemption']> = new Set(['full', 'lazy', 'realtime']);
+
+/**
+ * Programs on trampolines count a CPU as busy while they run: when a task is preempted inside one, other tasks on that
+ * CPU pass unseen. lsm programs do not count, and kprobes run with preemption off.
+ */
+function skipsOtherTasks(facts: KernelFacts): boolean {
+  return preemptsPrograms.has(facts.preemption);
+}
+
+function guardDegradation(facts: KernelFacts): string[] {
+  if (!skipsOtherTasks(facts)) return [];
   return [
-    `preempt=${facts.preemption}: while a task is preempted inside the program, other tasks on that CPU pass unseen; boot with preempt=voluntary, or hook a security_* function with BPF LSM active`,
+    `preempt=${facts.preemption}: while a task is preempted inside the program, other tasks on that CPU pass unseen; boot with preempt=voluntary, or with lsm=...,bpf and hook a security_* function`,
   ];
+}
+
+/** Why a function is hooked by kprobe although fentry would be cheaper; undefined when fentry is taken. */
+function whyNotFentry(prototype: Prototype | undefined, facts: KernelFacts): string | undefined {
+  if (!facts.features.fentry.available) return facts.features.fentry.reason;
+  if (!passesArguments(prototype, facts)) return 'the type information of the parameters is missing or incomplete';
+  if (skipsOtherTasks(facts) && facts.features.kprobe.available) {
+    return `preempt=${facts.preemption}, where fentry misses calls of other tasks`;
+  }
+  return undefined;
 }
 
 function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDecision {
@@ -81,11 +101,12 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
       nearest(bare, Object.keys(facts.syscalls)),
     );
   }
-  const degraded = guardDegradation(facts, enforcement);
-  const shared = { target: functionName, syscall: true, degraded };
-  if (facts.features.fentry.available && passesArguments(facts.functions[functionName], facts)) {
+  const shared = { target: functionName, syscall: true, degraded: [] };
+  const obstacle = whyNotFentry(facts.functions[functionName], facts);
+  if (obstacle === undefined) {
     return attach(functionName, {
       ...shared,
+      degraded: guardDegradation(facts),
       mechanism: 'fentry',
       returns: { mechanism: 'fexit', target: functionName },
       reason: 'fentry: the cheapest way into a function that has BTF',
@@ -95,8 +116,11 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
     return attach(functionName, {
       ...shared,
       mechanism: 'kprobe',
-      returns: { mechanism: 'kretprobe', target: functionName },
-      reason: `kprobe: fentry is not possible (${facts.features.fentry.reason || `the type information of ${functionName} is missing or incomplete`})`,
+      /* A kretprobe has room for some ten calls at a time and misses the others: many tasks sleep in a system call. */
+      returns: facts.features.syscallTracepoint.available
+        ? { mechanism: 'tracepoint', target: `syscalls/sys_exit_${bare}` }
+        : { mechanism: 'kretprobe', target: functionName },
+      reason: `kprobe: ${obstacle}`,
     });
   }
   if (!facts.features.syscallTracepoint.available) {
@@ -112,7 +136,7 @@ function planSyscall(policy: Policy, hook: HookSpec, facts: KernelFacts): Attach
     target: `syscalls/sys_enter_${bare}`,
     returns: { mechanism: 'tracepoint', target: `syscalls/sys_exit_${bare}` },
     reason: `tracepoint of the system call: ${facts.features.kprobe.reason}`,
-    degraded: [...degraded, 'tracepoints of system calls do not see calls of 32-bit programs'],
+    degraded: ['tracepoints of system calls do not see calls of 32-bit programs'],
   });
 }
 
@@ -137,11 +161,13 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
   const shared = {
     target: name,
     syscall: false,
-    degraded: guardDegradation(facts, enforcement),
+    degraded: [],
   };
-  if (facts.features.fentry.available && passesArguments(prototype, facts)) {
+  const obstacle = whyNotFentry(prototype, facts);
+  if (obstacle === undefined) {
     return attach(name, {
       ...shared,
+      degraded: guardDegradation(facts),
       mechanism: 'fentry',
       returns: { mechanism: 'fexit', target: name },
       reason: 'fentry: the cheapest way into a function that has BTF',
@@ -152,7 +178,7 @@ function planFunction(policy: Policy, hook: HookSpec, facts: KernelFacts): Attac
       ...shared,
       mechanism: 'kprobe',
       returns: { mechanism: 'kretprobe', target: name },
-      reason: `kprobe: ${facts.features.fentry.reason || 'fentry does not pass on all parameters of the function'}`,
+      reason: `kprobe: ${obstacle}`,
     });
   }
   return refused(
@@ -201,7 +227,7 @@ function planSecurityEnforcement(
       ...shared,
       mechanism: 'fmod_ret',
       target: name,
-      degraded: guardDegradation(facts, enforcement),
+      degraded: guardDegradation(facts),
       reason: `fmod_ret: ${facts.features.lsm.reason || `there is no LSM hook ${lsmHook}`}`,
     });
   }
@@ -251,7 +277,7 @@ function planLsm(policy: Policy, hook: HookSpec, facts: KernelFacts): AttachDeci
     functionName: hook.target,
     attach: {
       ...observed.attach,
-      degraded: [...guardDegradation(facts, enforcement), note],
+      degraded: [...observed.attach.degraded, note],
     },
   };
 }

@@ -2,7 +2,7 @@ import { FunctionBuilder, type Label, R0, R1, R2, R6, R8, R9, R10 } from '../ebp
 import { processState } from '../events/wire.ts';
 import { noEffect } from './effects.ts';
 import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
-import { type HookCode, isTyped } from './hook-code.ts';
+import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import { emitNumberTree } from './number-tree.ts';
 import { type EmitHits, emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
@@ -53,16 +53,15 @@ function emitGuardInPlace(code: FunctionBuilder, hook: HookCode, values: readonl
 /** Where the piece of a value that a guard looks at comes from; undefined when it would need the whole value. */
 function pieceOf(hook: HookCode, value: PlanValue): { side: 'start' | 'end'; reader: string } | undefined {
   if (hook.given || value.source.kind === 'field') return undefined;
-  const typed = isTyped(hook, value) ? 'typed_' : '';
+  const access = accessTo(hook, value);
   switch (value.type) {
     case 'string':
       return { side: 'start', reader: 'start_of_string' };
     case 'file':
-      return { side: 'end', reader: `tail_of_${typed}file` };
     case 'path':
-      return { side: 'end', reader: typed === '' ? 'tail_of_path_argument' : 'tail_of_typed_path' };
+      return { side: 'end', reader: `tail_of_${access}_${value.type}` };
     case 'linux_binprm':
-      return { side: 'end', reader: `tail_of_${typed}binprm` };
+      return { side: 'end', reader: `tail_of_${access}_binprm` };
     default:
       return undefined;
   }

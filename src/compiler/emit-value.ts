@@ -14,7 +14,7 @@ import {
 } from '../ebpf/function-builder.ts';
 import { helpers } from '../ebpf/helper-ids.ts';
 import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE, valueStatus } from '../events/wire.ts';
-import { type HookCode, isTyped } from './hook-code.ts';
+import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import type { TracepointField } from './kernel-facts.ts';
 
@@ -74,7 +74,7 @@ export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue
 function readerFunction(hook: HookCode, value: PlanValue): string {
   if (hook.given) return 'read_given';
   /* Since 6.2: a pointer to the mount around a vfsmount can be given its type. */
-  const typed = isTyped(hook, value) && hook.facts.features.pointerCast.available ? 'typed_' : '';
+  const typed = accessTo(hook, value) === 'cast' ? 'typed_' : '';
   switch (value.type) {
     case 'string':
       return 'read_string';

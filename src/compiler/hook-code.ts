@@ -38,13 +38,18 @@ export function readerName(value: PlanValue): string {
 
 export type Emit = (code: FunctionBuilder) => void;
 
-const typedStructs = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
+const structNames = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
 
-/** Whether the verifier knows what a parameter points to, so that its fields can be loaded instead of copied. */
-export function isTyped(hook: HookCode, value: PlanValue): boolean {
+/**
+ * How fields behind a file, path or binprm are read: loaded after a cast to their type (6.2), loaded because the
+ * verifier knows the type of the parameter, or copied by a helper, which is dearest.
+ */
+export function accessTo(hook: HookCode, value: PlanValue): 'cast' | 'typed' | 'copied' {
+  if (hook.facts.features.pointerCast.available) return 'cast';
   const { mechanism, target, syscall } = hook.plan.attach;
-  if (syscall || value.source.kind !== 'parameter') return false;
-  if (mechanism !== 'fentry' && mechanism !== 'lsm' && mechanism !== 'fmod_ret') return false;
+  if (syscall || value.source.kind !== 'parameter') return 'copied';
+  if (mechanism !== 'fentry' && mechanism !== 'lsm' && mechanism !== 'fmod_ret') return 'copied';
   const prototype = hook.facts.functions[mechanism === 'lsm' ? `bpf_lsm_${target}` : target];
-  return prototype?.parameters[value.source.index]?.type === typedStructs[value.type as keyof typeof typedStructs];
+  const known = prototype?.parameters[value.source.index]?.type;
+  return known === structNames[value.type as keyof typeof structNames] ? 'typed' : 'copied';
 }

@@ -9,7 +9,7 @@
  *   kill PID SIGNAL
  *   file-capability PATH NUMBER    whoever runs PATH has the capability
  *   getcpu-burst COUNT             getcpu COUNT times, prints COUNT
- *   open-burst PATH COUNT          opens and closes PATH COUNT times, prints how often that worked
+ *   open-for PATH MILLISECONDS     opens PATH over and over; prints how often it tried and, first, how often that worked
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 static long result(long returned)
@@ -56,18 +57,27 @@ static long burst_of_getcpu(long count)
 	return count;
 }
 
-static long burst_of_opens(const char *path, long count)
+static long now_ms(void)
 {
-	long opened = 0;
+	struct timespec now;
 
-	for (long at = 0; at < count; at++) {
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static long open_for(const char *path, long milliseconds)
+{
+	long opened = 0, tried = 0;
+
+	for (long end = now_ms() + milliseconds; now_ms() < end; tried++) {
 		int fd = open(path, O_RDONLY);
 		if (fd < 0)
 			continue;
 		opened++;
 		close(fd);
 	}
-	return opened;
+	printf("%ld ", opened);
+	return tried;
 }
 
 static long call(const char *name, int count, char **arguments)
@@ -88,8 +98,8 @@ static long call(const char *name, int count, char **arguments)
 		return set_file_capability(arguments[0], atoi(arguments[1]));
 	if (strcmp(name, "getcpu-burst") == 0 && count == 1)
 		return burst_of_getcpu(atol(arguments[0]));
-	if (strcmp(name, "open-burst") == 0 && count == 2)
-		return burst_of_opens(arguments[0], atol(arguments[1]));
+	if (strcmp(name, "open-for") == 0 && count == 2)
+		return open_for(arguments[0], atol(arguments[1]));
 	fprintf(stderr, "call: no such call, or wrong arguments: %s\n", name);
 	exit(2);
 }

@@ -36,8 +36,28 @@ export async function waitForBpfObjects(before: BpfObjects): Promise<void> {
 
 /** Types of the BPF links a process holds (`tracing`, `perf_event`, `raw_tracepoint`). */
 export function linkTypesOf(pid: number): string[] {
+  return descriptorInfos(pid).flatMap((info) => /^link_type:\t(\S+)$/m.exec(info)?.[1] ?? []);
+}
+
+/** How often the kernel did not run a program of the process because one was in the middle of a run on that CPU. */
+export function missedRunsOf(pid: number): number {
+  const missed = new Map<string, number>();
+  for (const info of descriptorInfos(pid)) {
+    const program = /^prog_id:\t(\d+)$/m.exec(info)?.[1];
+    const count = /^recursion_misses:\t(\d+)$/m.exec(info)?.[1];
+    if (program !== undefined && count !== undefined) missed.set(program, Number(count));
+  }
+  return [...missed.values()].reduce((sum, count) => sum + count, 0);
+}
+
+function descriptorInfos(pid: number): string[] {
   return readdirSync(`/proc/${pid}/fdinfo`).flatMap((fd) => {
-    const type = /^link_type:\t(\S+)$/m.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1];
-    return type === undefined ? [] : [type];
+    try {
+      return [readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8')];
+    } catch (error) {
+      /* Closed meanwhile. */
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
   });
 }

@@ -24,6 +24,14 @@ function denyPolicy(name: string, kind: Body, path: string, options = ''): strin
   );
 }
 
+/** Refuses without events: they would fill the ring. */
+function quietDenyPolicy(name: string, path: string): string {
+  return denyPolicy(name, 'lsm', path).replace('argError: -1}', 'argError: -1}\n      - {action: NoPost}');
+}
+
+const changes = 6;
+const openers = 3;
+
 const openWays = triggerProgram('open-ways');
 
 function refused(kind: Body, policy: string, path: string, body: Readonly<Record<string, Pattern>>): Pattern {
@@ -100,6 +108,33 @@ export const overrideScenarios: readonly Scenario[] = [
     expected: ({ path }) => [
       times(7, refused('kprobe', 'deny-kprobe', path('secret'), { action: 'KPROBE_ACTION_OVERRIDE' })),
     ],
+  },
+  {
+    name: 'a refusal holds while other policies come and go on the same hook',
+    needs: ['fmodRet'],
+    async prepare(context) {
+      context.file('secret', `${content}\n`);
+    },
+    policies: ({ path }) => ({ 'deny.yaml': quietDenyPolicy('deny', path('secret')) }),
+    async trigger(context) {
+      const deny = quietDenyPolicy('deny', context.path('secret'));
+      const durationMs = String(context.isEmulated ? 8000 : 2000);
+      const programs = Array.from({ length: openers }, () =>
+        context.start(['./call', 'open-for', context.path('secret'), durationMs]),
+      );
+      for (let change = 0; change < changes; change++) {
+        const other = quietDenyPolicy(`other-${change}`, context.path(`other-${change}`));
+        context.writePolicies({ 'deny.yaml': deny, ...(change % 2 === 0 && { 'other.yaml': other }) });
+        await context.reloadAgent();
+      }
+      const results = await Promise.all(programs.map((program) => program.done));
+      const counts = results.map(({ stdout }) => stdout.trim().split(' ').map(Number));
+      const opened = counts.reduce((sum, [count]) => sum + count!, 0);
+      const tried = counts.reduce((sum, [, count]) => sum + count!, 0);
+      context.measured.push(`${opened} of ${tried} opens leaked over ${changes} changes`);
+      assert.equal(opened, 0);
+      assert.ok(tried > 1000, `only ${tried} opens were tried`);
+    },
   },
   {
     name: 'monitor mode refuses nothing and says what it would have done',

@@ -2,9 +2,11 @@ import { strict as assert } from 'node:assert';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { missedRunsOf } from '../harness/bpf-objects.ts';
 import { allowed, matches } from '../harness/match.ts';
 import { tracingPolicy } from '../harness/policy-text.ts';
 import type { Scenario } from '../harness/scenario.ts';
+import type { ScenarioContext } from '../harness/scenario-context.ts';
 
 const openers = 20;
 const changes = 4;
@@ -50,6 +52,7 @@ function scenario(hook: HookText): Scenario {
       const programs = await Promise.all(
         numbers.map((index) => context.startReady(['./open-repeatedly', pauseUs, context.path(`watched-${index}`)])),
       );
+      const missedBefore = missedRunsOf(context.note('agent pid'));
       for (const program of programs) program.send('go\n');
       const extra = path.join(context.policyFolder, 'extra.yaml');
       for (let change = 0; change < changes; change++) {
@@ -62,6 +65,7 @@ function scenario(hook: HookText): Scenario {
       }
       for (const program of programs) program.endInput();
       const results = await Promise.all(programs.map((program) => program.done));
+      context.notes.set('missed runs', missedRunsOf(context.note('agent pid')) - missedBefore);
       for (const [index, { stdout }] of results.entries()) {
         context.notes.set(`opened ${index}`, Number(stdout.trim().split('\n').at(-1)));
       }
@@ -69,6 +73,7 @@ function scenario(hook: HookText): Scenario {
     expected: () => [allowed({ process_kprobe: { policy_name: 'watch' } })],
     check(events, context) {
       let total = 0;
+      let missing = 0;
       for (const index of numbers) {
         const pattern = {
           process_kprobe: {
@@ -79,18 +84,29 @@ function scenario(hook: HookText): Scenario {
         };
         const found = events.filter((event) => matches(event, pattern)).length;
         const opened = context.note(`opened ${index}`);
-        assert.equal(found, opened, `events of process ${index}, which opened its file ${opened} times`);
+        assert.ok(found <= opened, `${found} events of process ${index}, which opened its file ${opened} times`);
+        missing += opened - found;
         total += found;
       }
+      const excused = maySkipRuns(context) ? context.note('missed runs') : 0;
+      assert.ok(missing <= excused, `${missing} of ${total + missing} opens have no event; the kernel skipped ${excused}`);
       const ofWatch = events.filter((event) => matches(event, { process_kprobe: { policy_name: 'watch' } })).length;
       assert.equal(ofWatch, total);
       for (let change = 0; change < changes; change++) {
         const seen = events.some((event) => matches(event, { process_kprobe: { policy_name: `extra-${change}` } }));
         assert.ok(seen, `extra-${change} reported nothing while it was there`);
       }
-      context.measured.push(`${total} events over ${2 * changes} changes`);
+      context.measured.push(`${total} events over ${2 * changes} changes, ${missing} skipped by the kernel`);
     },
   };
+}
+
+/**
+ * Where a task can be preempted inside an fentry program, the kernel lets other tasks pass by the program on that CPU,
+ * changes or not.
+ */
+function maySkipRuns({ facts }: ScenarioContext): boolean {
+  return ['full', 'lazy', 'realtime'].includes(facts.preemption);
 }
 
 export const policyChangeScenarios: readonly Scenario[] = [
