@@ -121,12 +121,13 @@ export class Agent {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#timer);
+    this.#reportLosses();
     this.#table.close();
     this.#sensors.close();
     this.#ring.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
     this.#ring.close();
     this.#pipeline.close();
-    this.#reportLosses();
+    this.#reportDrops();
     this.#maps.close();
   }
 
@@ -143,6 +144,15 @@ export class Agent {
 
   /** Says once a second what was lost since the last time, by cause. */
   #reportLosses(): void {
+    this.#reportDrops();
+    const missed = [...this.#sensors.missedRuns(), ...this.#table.missedRuns()];
+    this.#reportGrowth(
+      missed,
+      'the kernel skipped programs while another task was preempted inside: calls went unseen',
+    );
+  }
+
+  #reportDrops(): void {
     const kernel = lossCounters.map((name): [string, number] => [name, this.#maps.counter(counterIndexes[name])]);
     this.#reportGrowth(kernel, 'the kernel side dropped events');
     const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();

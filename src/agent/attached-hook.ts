@@ -10,6 +10,7 @@ import {
 import type { BpfMap } from '../kernel/bpf-map.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
+import { missedRuns } from '../kernel/program-info.ts';
 
 /**
  * A place in the kernel that jumps into the active generation. It stays attached while programs behind it come and
@@ -40,6 +41,11 @@ export class AttachedHook {
   attach(): void {
     if (this.#link !== undefined) return;
     this.#link = attachSection(this.#object.program(this.#object.programNames()[0]!), this.section);
+  }
+
+  /** Calls that the kernel let pass without running the dispatcher. */
+  missedRuns(): number {
+    return missedRuns(this.#object.program(this.#object.programNames()[0]!).fd);
   }
 
   /** Sets what a generation runs here. */

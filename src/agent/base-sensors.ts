@@ -1,6 +1,7 @@
 import { attachRawTracepoint, attachTrace, type Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
+import { missedRuns } from '../kernel/program-info.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** Program of process.o and its raw tracepoint. Exit last: a process that ends must have been entered. */
@@ -28,6 +29,11 @@ export class BaseSensors {
       this.close();
       throw error;
     }
+  }
+
+  /** Runs that the kernel skipped, by program. */
+  missedRuns(): [program: string, count: number][] {
+    return sensors.map(([program]) => [program, missedRuns(this.#object.program(program).fd)]);
   }
 
   close(): void {

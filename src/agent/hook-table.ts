@@ -117,6 +117,11 @@ export class HookTable {
     }
   }
 
+  /** Calls that the kernel let pass without asking, by place. */
+  missedRuns(): [place: string, count: number][] {
+    return [...this.#attached].map(([place, hook]) => [place, hook.missedRuns()]);
+  }
+
   /** Detaches everything. */
   close(): void {
     for (const hook of this.#attached.values()) hook.close();
