@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
 /*
- * Process sensors, always on. Raw tracepoints, so that they work on kernels without kprobes.
+ * Process sensors, always on.
  *
  * sched_process_exec  a program replaced another: report it whole, remember what policies compare
  * sched_process_fork  a process was created: it inherits the state of its parent
  * sched_process_exit  the last thread ended: report how, forget the process
+ *
+ * Raw tracepoints work on kernels without kprobes. But where a task can be preempted inside such a program, the kernel
+ * skips it for other tasks on that CPU. There the same is done with preemption off:
+ *
+ * finalize_exec       kprobe: the arguments of the new program are in place
+ * wake_up_new_task    kprobe: the child is complete
+ * sched_process_exit  tracepoint
  */
+#include <asm/ptrace.h>
 #include "maps.h"
 #include "path-walk.h"
 #include "task.h"
@@ -44,9 +52,13 @@ struct {
 #ifdef TYPED_POINTERS
 #define TRACEPOINT "tp_btf"
 #define walk_seen_path walk_typed_path
+#define CURRENT bpf_get_current_task_btf()
+#define CAST(type, pointer) bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type))
 #else
 #define TRACEPOINT "raw_tp"
 #define walk_seen_path walk_path
+#define CURRENT current_task()
+#define CAST(type, pointer) ((type *)(pointer))
 #endif
 
 static void fill_header(struct record_header *header, __u16 kind, __u32 size)
@@ -243,11 +255,8 @@ static void set_parent(struct exec_record *exec, struct task_struct *task, struc
 	}
 }
 
-SEC(TRACEPOINT "/sched_process_exec")
-int process_exec(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int report_exec(struct task_struct *task, struct linux_binprm *bprm)
 {
-	struct task_struct *task = (struct task_struct *)ctx->args[0];
-	struct linux_binprm *bprm = (struct linux_binprm *)ctx->args[2];
 	struct file *file = READ(bprm, file);
 	struct inode *inode = READ(file, f_inode);
 	struct fs_struct *fs = READ(task, fs);
@@ -257,6 +266,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 	struct exec_record *exec;
 	unsigned long args;
+	__u64 size;
 	long read;
 
 	/* Entered before anything else: the verifier follows what comes then once, not once with and once without. */
@@ -309,9 +319,12 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	args = READ(task, mm, arg_start);
 	at = append_arguments(scratch, at, args, READ(task, mm, arg_end));
 	exec->header.size = at;
-	if (at > EXEC_ROOM)
+	/* In 64 bits: 5.10 does not carry bounds of a 32-bit comparison over. */
+	size = at & RECORD_MASK;
+	asm volatile("" : "+r"(size));
+	if (size > EXEC_ROOM)
 		return 0;
-	if (bpf_ringbuf_output(&events, exec, at, 0)) {
+	if (bpf_ringbuf_output(&events, exec, size, 0)) {
 		count(COUNTER_RING_FULL_EXEC);
 		return 0;
 	}
@@ -320,11 +333,20 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-SEC(TRACEPOINT "/sched_process_fork")
-int process_fork(struct bpf_raw_tracepoint_args *ctx)
+SEC(TRACEPOINT "/sched_process_exec")
+int process_exec(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct task_struct *parent_task = (struct task_struct *)ctx->args[0];
-	struct task_struct *child = (struct task_struct *)ctx->args[1];
+	return report_exec((struct task_struct *)ctx->args[0], (struct linux_binprm *)ctx->args[2]);
+}
+
+SEC("kprobe/finalize_exec")
+int process_exec_np(struct pt_regs *ctx)
+{
+	return report_exec(CURRENT, CAST(struct linux_binprm, PT_REGS_PARM1(ctx)));
+}
+
+static __always_inline int report_fork(struct task_struct *parent_task, struct task_struct *child)
+{
 	__u32 parent_tgid = READ(parent_task, tgid);
 	__u32 tgid = READ(child, tgid);
 	struct process *process, *parent;
@@ -364,6 +386,18 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
+SEC(TRACEPOINT "/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	return report_fork((struct task_struct *)ctx->args[0], (struct task_struct *)ctx->args[1]);
+}
+
+SEC("kprobe/wake_up_new_task")
+int process_fork_np(struct pt_regs *ctx)
+{
+	return report_fork(CURRENT, CAST(struct task_struct, PT_REGS_PARM1(ctx)));
+}
+
 static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
 {
 	/* One thread that calls exit_group or dies of a signal decides for all. */
@@ -372,10 +406,8 @@ static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
 	return READ(task, exit_code);
 }
 
-SEC(TRACEPOINT "/sched_process_exit")
-int process_exit(struct bpf_raw_tracepoint_args *ctx)
+static __always_inline int report_exit(struct task_struct *task)
 {
-	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	struct signal_struct *signal = READ(task, signal);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process *process;
@@ -400,4 +432,16 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 	exit->padding = 0;
 	bpf_ringbuf_submit(exit, 0);
 	return 0;
+}
+
+SEC(TRACEPOINT "/sched_process_exit")
+int process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	return report_exit((struct task_struct *)ctx->args[0]);
+}
+
+SEC("tp/sched/sched_process_exit")
+int process_exit_np(void *ctx)
+{
+	return report_exit(CURRENT);
 }

@@ -79,7 +79,7 @@ export class Agent {
       withNamespaces: options.withNamespaces ?? false,
     });
     this.#maps = new SharedMaps(options.ringSize === undefined ? {} : { ringSize: options.ringSize });
-    this.#sensors = new BaseSensors(objects.process, this.#maps);
+    this.#sensors = new BaseSensors(objects.process, this.#maps, facts);
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
     if (existing.left > 0)

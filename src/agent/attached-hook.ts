@@ -1,16 +1,9 @@
 import { dispatcherMaps, generationSlots, writeDispatcher } from '../compiler/dispatcher.ts';
-import {
-  attachKprobe,
-  attachLsm,
-  attachRawTracepoint,
-  attachTrace,
-  attachTracepoint,
-  type Link,
-} from '../kernel/attach.ts';
+import type { Link } from '../kernel/attach.ts';
 import type { BpfMap } from '../kernel/bpf-map.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
-import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
+import { attachSection } from './attach-section.ts';
 
 /**
  * A place in the kernel that jumps into the active generation. It stays attached while programs behind it come and
@@ -40,7 +33,7 @@ export class AttachedHook {
   /** Starts to intercept. Throws a KernelError. */
   attach(): void {
     if (this.#link !== undefined) return;
-    this.#link = attachSection(this.#object.program(this.#object.programNames()[0]!), this.section);
+    this.#link = attachSection(this.#object.program(this.#object.programNames()[0]!));
   }
 
   /** Calls that the kernel let pass without running the dispatcher. */
@@ -67,25 +60,6 @@ export class AttachedHook {
     this.#link?.close();
     this.#link = undefined;
     this.#object.close();
-  }
-}
-
-function attachSection(program: ObjectProgram, section: string): Link {
-  const [kind = '', ...rest] = section.split('/');
-  const target = rest.join('/');
-  switch (kind) {
-    case 'kprobe':
-      return attachKprobe(program, { function: target });
-    case 'kretprobe':
-      return attachKprobe(program, { function: target, retprobe: true });
-    case 'lsm':
-      return attachLsm(program);
-    case 'raw_tp':
-      return attachRawTracepoint(program, target);
-    case 'tp':
-      return attachTracepoint(program, rest[0]!, rest[1]!);
-    default:
-      return attachTrace(program);
   }
 }
 

@@ -1,30 +1,39 @@
-import { attachRawTracepoint, attachTrace, type Link } from '../kernel/attach.ts';
+import { skipsOtherTasks } from '../compiler/attach-planner.ts';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
+import { attachSection } from './attach-section.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
-/** Program of process.o and its raw tracepoint. Exit last: a process that ends must have been entered. */
-const sensors: readonly [program: string, event: string][] = [
-  ['process_exec', 'sched_process_exec'],
-  ['process_fork', 'sched_process_fork'],
-  ['process_exit', 'sched_process_exit'],
-];
+/** Programs of process.o, each with the one that does the same with preemption off. Exit last: who ends must be known. */
+const sensors = [
+  { program: 'process_exec', withoutPreemption: 'process_exec_np' },
+  { program: 'process_fork', withoutPreemption: 'process_fork_np' },
+  { program: 'process_exit', withoutPreemption: 'process_exit_np' },
+] as const;
 
 /** Exec, fork and exit of every process, always on. */
 export class BaseSensors {
   readonly #object: BpfObject;
+  readonly #programs: readonly ObjectProgram[];
   readonly #links: Link[] = [];
 
   /** Loads and attaches. Throws a KernelError. */
-  constructor(bytes: Uint8Array, maps: SharedMaps) {
+  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts) {
     this.#object = BpfObject.open(bytes, 'process');
+    const preemptionOff =
+      skipsOtherTasks(facts) && facts.features.kprobe.available && facts.features.tracepoint.available;
+    this.#programs = sensors.map(({ program, withoutPreemption }) => {
+      const [used, unused] = preemptionOff ? [withoutPreemption, program] : [program, withoutPreemption];
+      this.#object.program(unused).setAutoload(false);
+      return this.#object.program(used);
+    });
     try {
       maps.shareWith(this.#object);
       this.#object.load();
-      for (const [program, event] of sensors) {
-        this.#links.push(attachSensor(this.#object.program(program), event));
-      }
+      for (const program of this.#programs) this.#links.push(attachSection(program));
     } catch (error) {
       this.close();
       throw error;
@@ -33,16 +42,11 @@ export class BaseSensors {
 
   /** Runs that the kernel skipped, by program. */
   missedRuns(): [program: string, count: number][] {
-    return sensors.map(([program]) => [program, missedRuns(this.#object.program(program).fd)]);
+    return this.#programs.map((program) => [program.name, missedRuns(program.fd)]);
   }
 
   close(): void {
     for (const link of this.#links.splice(0)) link.close();
     this.#object.close();
   }
-}
-
-/** Where fields can be loaded through typed pointers the programs are compiled for that; else plain raw tracepoints. */
-function attachSensor(program: ObjectProgram, event: string): Link {
-  return program.section.startsWith('tp_btf/') ? attachTrace(program) : attachRawTracepoint(program, event);
 }

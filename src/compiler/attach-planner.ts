@@ -62,7 +62,7 @@ const preemptsPrograms: ReadonlySet<KernelFacts['preemption']> = new Set(['full'
  * Programs on trampolines count a CPU as busy while they run: when a task is preempted inside one, other tasks on that
  * CPU pass unseen. lsm programs do not count, and kprobes run with preemption off.
  */
-function skipsOtherTasks(facts: KernelFacts): boolean {
+export function skipsOtherTasks(facts: KernelFacts): boolean {
   return preemptsPrograms.has(facts.preemption);
 }
 
