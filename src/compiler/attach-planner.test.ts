@@ -111,7 +111,9 @@ test('monitor mode asks for no enforcement', () => {
 
 test('a system call is attached by fentry, kprobe or its tracepoint', () => {
   check(openat, 'Post', exampleFacts, 'fentry __x64_sys_openat returns fexit __x64_sys_openat');
-  check(openat, 'Post', factsWithout('fentry'), 'kprobe __x64_sys_openat returns kretprobe __x64_sys_openat');
+  const kprobe = 'kprobe __x64_sys_openat returns';
+  check(openat, 'Post', factsWithout('fentry'), `${kprobe} tracepoint syscalls/sys_exit_openat`);
+  check(openat, 'Post', factsWithout('fentry', 'syscallTracepoint'), `${kprobe} kretprobe __x64_sys_openat`);
   const tracepoints = 'syscall_tracepoint syscalls/sys_enter_openat returns tracepoint syscalls/sys_exit_openat';
   check(openat, 'Sigkill', factsWithout('fentry', 'kprobe'), tracepoints);
   check(
@@ -177,14 +179,13 @@ test('tracepoints, raw and not', () => {
   );
 });
 
-test('full preemption weakens enforcement, except through lsm', () => {
-  const preempted: KernelFacts = { ...exampleFacts, preemption: 'full' };
-  const degraded = (hook: string, action: Action, facts: KernelFacts) => {
-    const decision = decide(hook, action, facts);
-    return decision.kind === 'attach' ? decision.attach.degraded.length : 'refused';
-  };
-  expect(degraded(connect, 'Sigkill', preempted)).toBe(1);
-  expect(degraded(connect, 'Post', preempted)).toBe(0);
-  expect(degraded(connect, 'Sigkill', exampleFacts)).toBe(0);
-  expect(degraded(fileOpen, 'Override', preempted)).toBe(0);
+test('where tasks can be preempted inside programs, kprobe and lsm take the place of fentry', () => {
+  const preempted: KernelFacts = { ...exampleFacts, preemption: 'lazy' };
+  check(connect, 'Post', preempted, 'kprobe tcp_connect returns kretprobe tcp_connect');
+  check(openat, 'Sigkill', preempted, 'kprobe __x64_sys_openat returns tracepoint syscalls/sys_exit_openat');
+  check(fileOpen, 'Override', preempted, 'lsm file_open returns fexit security_file_open');
+  const withoutKprobes = { ...factsWithout('kprobe'), preemption: 'full' } as const;
+  expect(decide(connect, 'Post', withoutKprobes)).toMatchObject({
+    attach: { mechanism: 'fentry', degraded: [expect.stringContaining('preempt=full')] },
+  });
 });

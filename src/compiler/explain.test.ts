@@ -88,7 +88,10 @@ describe('explainPolicies', () => {
   test('says that full preemption lets calls pass unseen, and where they are not', () => {
     const selectors = '- matchActions:\n  - action: Sigkill';
     const preempted: KernelFacts = { ...facts, preemption: 'full' };
-    expect(explain(functionPolicy('tcp_connect', selectors), preempted)).toContain('degraded: preempt=full');
+    const kprobe = { available: false, reason: 'no kprobes' };
+    const withoutKprobes = { ...preempted, features: { ...facts.features, kprobe } };
+    expect(explain(functionPolicy('tcp_connect', selectors), withoutKprobes)).toContain('degraded: preempt=full');
+    expect(explain(functionPolicy('tcp_connect', selectors), preempted)).toContain('fentry misses calls');
     expect(explain(functionPolicy('security_file_open', selectors), preempted)).not.toContain('degraded');
   });
 
