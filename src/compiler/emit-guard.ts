@@ -1,6 +1,7 @@
 import { FunctionBuilder, type Label, R0, R1, R2, R6, R8, R9, R10 } from '../ebpf/function-builder.ts';
 import { processState } from '../events/wire.ts';
 import { noEffect } from './effects.ts';
+import { patternsOf } from './emit-tree.ts';
 import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
 import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
@@ -109,16 +110,6 @@ function emitBinaryGuard(code: FunctionBuilder, entries: readonly TreeEntry[], f
   const [forward, backward] = [false, true].map((postfix) => entries.flatMap((entry) => patternsOf(entry, postfix)));
   if (forward!.length > 0) emitPrefixTree(code, R9, processState.at.binary, forward!, flag);
   if (backward!.length > 0) emitPostfixTree(code, R9, binaryEnd, backward!, flag);
-}
-
-/** An exact match is a prefix that ends with the NUL of the string. */
-function patternsOf({ match, test }: TreeEntry, postfix: boolean): Pattern[] {
-  if (match.kind !== 'strings' || (match.match === 'postfix') !== postfix) return [];
-  return match.values.map((text) => ({
-    text: match.match === 'equal' ? Buffer.concat([text, Buffer.of(0)]) : text,
-    effect: noEffect,
-    source: test.source,
-  }));
 }
 
 function emitNumberGuard(

@@ -110,8 +110,8 @@ function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: reado
   }
 }
 
-/** An exact match is a prefix that ends with the NUL of the string. */
-function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
+/** The texts of an entry that a prefix tree, or a postfix tree, finds. An exact match is a prefix that ends with the NUL. */
+export function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
   const { match, effect, test } = entry;
   if (match.kind !== 'strings' || (match.match === 'postfix') !== backward) return [];
   return match.values.map((text) => ({
