@@ -54,7 +54,6 @@ test.for([
       `${count} policies by ${by}: check and plan ${Math.round(loadStart - planStart)} ms, ` +
         `compile, link and load ${Math.round(loaded - loadStart)} ms, ${filter.instructionCount} instructions`,
     );
-    expect(loaded - loadStart).toBeLessThan(10_000);
     for (let index = 0; index < count; index++) {
       expect(matchesOf(filter, `${folder(index)}key`)).toEqual([index]);
       expect(matchesOf(filter, folder(index).slice(0, -1))).toBeUndefined();
