@@ -137,9 +137,12 @@ async function killOften(context: ScenarioContext): Promise<void> {
   ]);
 }
 
+/** Late in the start of an emulated agent, when it loads programs. */
+const emulatedStartMs = 6000;
+
 async function killSometimes(context: ScenarioContext): Promise<void> {
-  const startMs = await measureStartMs(context);
-  await killAtAll(context, [duringStart(0.9, () => startMs), duringReload(150), duringEvents(50)]);
+  const fraction = 0.8 + Math.random() / 2;
+  await killAtAll(context, [duringStart(fraction, () => emulatedStartMs), duringReload(150), duringEvents(50)]);
 }
 
 export const agentDeathScenarios: readonly Scenario[] = [
