@@ -15,7 +15,10 @@ process.exitCode = main();
 function main(): number {
   rmSync(reports, { recursive: true, force: true });
   mkdirSync(reports, { recursive: true });
-  const results = [runStep('types', 'tsc', ['--noEmit']), runStep('lint', 'scripts/biome.sh', ['check', '--error-on-warnings'])];
+  const results = [
+    runStep('types', 'tsc', ['--noEmit']),
+    runStep('lint', 'scripts/biome.sh', ['check', '--error-on-warnings']),
+  ];
   for (const project of projects) results.push(runProject(project));
   const total = sum(results);
   for (const { test, reason } of total.skipped) console.log(`skipped: ${test}: ${reason}`);
