@@ -52,9 +52,11 @@ function runProject(project: string): TestReport {
   return report;
 }
 
+/** A program of an npm package by its name, or one of ours by its path in the repository. */
 function run(program: string, args: readonly string[], extra: Readonly<Record<string, string>> = {}): number {
   const bin = path.join(root, 'node_modules/.bin');
-  const { status, error } = spawnSync(path.join(bin, program), args, {
+  const file = program.includes('/') ? path.join(root, program) : path.join(bin, program);
+  const { status, error } = spawnSync(file, args, {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, ...extra, PATH: `${bin}:${process.env['PATH']}` },
