@@ -14,12 +14,10 @@
 #include <bpf/bpf_tracing.h>
 
 #define __noinline __attribute__((noinline))
-#define PF_KTHREAD 0x00200000
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_ISUID 04000
 #define S_ISGID 02000
 #define S_IXGRP 00010
-#define MNT_NOSUID 0x01
 #define AF_INET 2
 #define AF_INET6 10
 

@@ -2,6 +2,7 @@ import { dispatcherMaps, generationSlots, writeDispatcher } from '../compiler/di
 import type { Link } from '../kernel/attach.ts';
 import type { BpfMap } from '../kernel/bpf-map.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
+import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
 import { attachSection } from './attach-section.ts';
 
@@ -12,6 +13,7 @@ import { attachSection } from './attach-section.ts';
 export class AttachedHook {
   readonly section: string;
   readonly #object: BpfObject;
+  readonly #program: ObjectProgram;
   readonly #slots: BpfMap;
   #link: Link | undefined;
 
@@ -27,18 +29,19 @@ export class AttachedHook {
       this.#object.close();
       throw error;
     }
+    this.#program = this.#object.program(name);
     this.#slots = this.#object.map(dispatcherMaps.slots).open();
   }
 
   /** Starts to intercept. Throws a KernelError. */
   attach(): void {
     if (this.#link !== undefined) return;
-    this.#link = attachSection(this.#object.program(this.#object.programNames()[0]!));
+    this.#link = attachSection(this.#program);
   }
 
   /** Calls that the kernel let pass without running the dispatcher. */
   missedRuns(): number {
-    return missedRuns(this.#object.program(this.#object.programNames()[0]!).fd);
+    return missedRuns(this.#program.fd);
   }
 
   /** Sets what a generation runs here. */

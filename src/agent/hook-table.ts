@@ -1,5 +1,4 @@
-import type { CompiledHook } from '../compiler/compile.ts';
-import { returnSectionOf, sectionOf } from '../compiler/compile.ts';
+import { type CompiledHook, returnSectionOf, sectionOf } from '../compiler/compile.ts';
 import { generationSlots } from '../compiler/dispatcher.ts';
 import type { HookPlan } from '../compiler/hook-plan.ts';
 import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';

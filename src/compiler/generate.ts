@@ -60,9 +60,7 @@ export function hookCodeOf(plan: HookPlan, facts: KernelFacts, options: Generate
 
 /** The program first. */
 function generateFunctions(hook: HookCode): FunctionBuilder[] {
-  const readers = hook.plan.values
-    .filter((value) => !hook.eager.has(value.id) && value.source.kind !== 'binary')
-    .concat(hook.plan.values.filter((value) => !hook.eager.has(value.id) && value.source.kind === 'binary'));
+  const readers = hook.plan.values.filter((value) => !hook.eager.has(value.id));
   const program = generateProgram(hook);
   return [program, ...readers.map((value) => generateReader(hook, value)), ...(hook.outlined?.functions ?? [])];
 }

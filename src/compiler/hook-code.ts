@@ -1,4 +1,3 @@
-import type { FunctionBuilder } from '../ebpf/function-builder.ts';
 import type { HookPlan, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 import type { Outlined } from './outline.ts';
@@ -35,8 +34,6 @@ export function valueById(hook: HookCode, id: number): PlanValue {
 export function readerName(value: PlanValue): string {
   return `read_value_${value.id}`;
 }
-
-export type Emit = (code: FunctionBuilder) => void;
 
 const structNames = { file: 'struct file *', path: 'struct path *', linux_binprm: 'struct linux_binprm *' } as const;
 
