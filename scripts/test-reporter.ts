@@ -8,11 +8,11 @@ export interface TestReport {
   skipped: { test: string; reason: string }[];
 }
 
-/** Vitest reporter that writes a TestReport to the file named by JATAI_TEST_REPORT when the run ends. */
+/** Vitest reporter that writes a TestReport to the file named by TEST_REPORT_FILE when the run ends. */
 export default class TestReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    const file = process.env['JATAI_TEST_REPORT'];
-    if (file === undefined) throw new Error('JATAI_TEST_REPORT must name the file to write');
+    const file = process.env['TEST_REPORT_FILE'];
+    if (file === undefined) throw new Error('TEST_REPORT_FILE must name the file to write');
     const report: TestReport = { passed: 0, failed: [], skipped: [] };
     for (const module of modules) addModule(report, module);
     if (unhandledErrors.length > 0) report.failed.push(`${unhandledErrors.length} errors outside of tests`);

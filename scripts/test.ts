@@ -42,7 +42,7 @@ function runProject(project: string): TestReport {
   const file = path.join(reports, `${project}.json`);
   const reporters = ['--reporter=default', '--reporter=./scripts/test-reporter.ts'];
   const status = run('vitest', ['run', '--project', project, '--passWithNoTests', ...reporters], {
-    JATAI_TEST_REPORT: file,
+    TEST_REPORT_FILE: file,
   });
   const report = readReport(file);
   if (report === undefined) return { passed: 0, failed: [`${project} tests: no report was written`], skipped: [] };

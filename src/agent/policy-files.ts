@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkDuplicates, checkPolicies } from '../policy/check.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
@@ -10,6 +10,8 @@ export interface PolicyFiles {
   readonly diagnostics: readonly Diagnostic[];
   /** Paths that could not be read, with the system's reason. */
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
+  /** Files whose present text is wrong or cannot be read, and whose earlier policies stay. */
+  readonly kept: readonly string[];
 }
 
 interface CachedFile {
@@ -18,36 +20,48 @@ interface CachedFile {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+const isError = ({ severity }: Diagnostic) => severity === 'error';
+
 /**
  * Reads policies from files and directories (`*.yaml` and `*.yml`, one level). Reading again gives the same objects
- * for files that did not change, so that their programs stay as they are.
+ * for files that did not change, so that their programs stay as they are. A file that was right once and is wrong now
+ * keeps its policies: a slip of an editor takes no protection away. Only removing the file does.
  */
 export class PolicyLoader {
   readonly #paths: readonly string[];
   #files = new Map<string, CachedFile>();
+  /** By file, its policies when it was last without mistakes. */
+  #correct = new Map<string, readonly Policy[]>();
 
   constructor(paths: readonly string[]) {
     this.#paths = paths;
   }
 
   load(): PolicyFiles {
-    const files = new Map<string, CachedFile>();
     const unreadable: { path: string; reason: string }[] = [];
-    for (const path of this.#paths) {
-      try {
-        for (const file of policyFilesIn(path)) files.set(file, this.#read(file));
-      } catch (error) {
-        unreadable.push({ path, reason: (error as Error).message });
-      }
+    const files = this.#readAll(unreadable);
+    const correct = new Map<string, readonly Policy[]>();
+    const kept: string[] = [];
+    for (const [file, { policies, diagnostics }] of files) {
+      const earlier = diagnostics.some(isError) ? this.#correct.get(file) : undefined;
+      if (earlier !== undefined) kept.push(file);
+      correct.set(file, earlier ?? policies);
+    }
+    for (const [file, policies] of this.#correct) {
+      const isUnreadable = unreadable.some(({ path }) => file === path || file.startsWith(`${path}/`));
+      if (correct.has(file) || !isUnreadable || !existsSync(file)) continue;
+      kept.push(file);
+      correct.set(file, policies);
     }
     this.#files = files;
-    const policies = [...files.values()].flatMap((file) => file.policies);
+    this.#correct = correct;
+    const policies = [...correct.values()].flat();
     const duplicates = checkDuplicates(policies);
-    const diagnostics = [...files.values()].flatMap((file) => file.diagnostics);
     return {
       policies: withoutDuplicates(policies, duplicates),
-      diagnostics: [...diagnostics, ...duplicates],
+      diagnostics: [...[...files.values()].flatMap((file) => file.diagnostics), ...duplicates],
       unreadable,
+      kept,
     };
   }
 
@@ -59,6 +73,23 @@ export class PolicyLoader {
   /** Text of every file of the last load, by path: for printing diagnostics. */
   get texts(): ReadonlyMap<string, string> {
     return new Map([...this.#files].map(([file, { text }]) => [file, text]));
+  }
+
+  #readAll(unreadable: { path: string; reason: string }[]): Map<string, CachedFile> {
+    const files = new Map<string, CachedFile>();
+    const attempt = (path: string, action: () => void) => {
+      try {
+        action();
+      } catch (error) {
+        unreadable.push({ path, reason: (error as Error).message });
+      }
+    };
+    for (const path of this.#paths) {
+      attempt(path, () => {
+        for (const file of policyFilesIn(path)) attempt(file, () => files.set(file, this.#read(file)));
+      });
+    }
+    return files;
   }
 
   #read(file: string): CachedFile {

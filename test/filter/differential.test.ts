@@ -4,9 +4,9 @@ import { printMismatch, shrinkMismatch } from './mismatch.ts';
 import { sabotages } from './sabotage.ts';
 import { setUp } from './setup.ts';
 
-/** JATAI_FILTER_CASES=500000 is the long run; JATAI_FILTER_SEED=N other policies and calls. */
-const cases = Number(process.env['JATAI_FILTER_CASES'] ?? 30_000);
-const seed = Number(process.env['JATAI_FILTER_SEED'] ?? 1);
+/** FILTER_CASES=500000 is the long run; FILTER_SEED=N other policies and calls. */
+const cases = Number(process.env['FILTER_CASES'] ?? 30_000);
+const seed = Number(process.env['FILTER_SEED'] ?? 1);
 const timeout = 120_000 + cases * 2;
 
 test('compiled filters and reference evaluator agree on random policies and calls', { timeout }, (context) => {
