@@ -12,6 +12,8 @@ export interface PolicyFiles {
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
   /** Files whose present text is wrong or cannot be read, and whose earlier policies stay. */
   readonly kept: readonly string[];
+  /** Whether any file differs from the load before. */
+  readonly changed: boolean;
 }
 
 interface CachedFile {
@@ -53,6 +55,8 @@ export class PolicyLoader {
       kept.push(file);
       correct.set(file, policies);
     }
+    const changed =
+      files.size !== this.#files.size || [...files].some(([file, read]) => this.#files.get(file) !== read);
     this.#files = files;
     this.#correct = correct;
     const policies = [...correct.values()].flat();
@@ -62,6 +66,7 @@ export class PolicyLoader {
       diagnostics: [...[...files.values()].flatMap((file) => file.diagnostics), ...duplicates],
       unreadable,
       kept,
+      changed,
     };
   }
 

@@ -97,7 +97,8 @@ describe('jatai', () => {
     [['policy', 'explain', 'x.yaml', '--facts'], 'jatai: --facts needs a value'],
     [['facts', 'x.yaml'], 'jatai: Unexpected argument "x.yaml": policies are given with --for'],
     [['probe', '--color', 'red'], 'jatai: --color "red" is not one of auto, always, never'],
-    [['run', '--polcy', 'x'], 'jatai: Unknown option "--polcy". Did you mean "--policy"?'],
+    [['run', '--polcy', 'x'], 'jatai: --polcy: unknown option. Did you mean "--policy"?'],
+    [['run', '--ring-size', '1Q'], 'jatai: --ring-size: "1Q" is not a size from 4K to 1G, such as 32M'],
   ])('%j is wrong use', (args, message) => {
     const { status, stdout, stderr } = jatai(...args);
     expect(stderr.split('\n')[0]).toBe(message);

@@ -100,8 +100,13 @@ function judgeUnknown(setting: Setting, options: Options, problems: SettingProbl
   const { name, origin, text } = setting;
   const foreign = tetragonOptions[name];
   if (foreign === undefined) {
+    const dashes = origin.startsWith('-') ? '--' : '';
     const names = Object.entries(options).flatMap(([own, { aliases }]) => [own, ...aliases]);
-    problems.push({ origin, message: `there is no option "${name}"`, hint: suggest(name, names) });
+    const hint = suggest(
+      dashes + name,
+      names.map((own) => dashes + own),
+    );
+    problems.push({ origin, message: 'unknown option', hint });
   } else if (foreign.needed && !foreign.harmless.includes(text)) {
     problems.push({
       origin,

@@ -16,6 +16,7 @@ const missing = (reason: string, ...harmless: string[]): ForeignOption => ({
 
 const oneCompiler = 'programs are compiled on the node and not chosen from a set';
 const ownCache = 'the process cache follows the lifetime of processes';
+const notYet = 'it is not there yet';
 const noKubernetes = 'Kubernetes metadata is not there yet';
 
 export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
@@ -63,6 +64,44 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   'pprof-address': missing('Node.js is inspected with kill -USR1 and its inspector'),
   cpuprofile: missing('start node with --cpu-prof'),
   memprofile: missing('start node with --heap-prof'),
+  btf: missing('types are those of the running kernel'),
+  procfs: missing('processes are those of /proc', '/proc', '/proc/'),
+  'cluster-name': missing(notYet),
+  'cgroup-rate': missing(notYet),
+  'enable-process-environment-variables': missing(notYet),
+  'filter-environment-variables': missing(notYet),
+  'enable-ancestors': missing(notYet),
+  'username-metadata': missing(notYet, 'disabled'),
+  'expose-stack-addresses': missing(notYet),
+  'redaction-filters': missing(notYet),
+  'field-filters': missing(notYet),
+  'export-allowlist': missing(notYet),
+  'export-denylist': missing(notYet),
+  'export-rate-limit': missing(notYet, '-1'),
+  'export-file-max-size-mb': missing(notYet),
+  'export-file-max-backups': missing(notYet),
+  'export-file-compress': missing(notYet),
+  'export-file-rotation-interval': missing(notYet, '0s'),
+  'export-file-perm': missing(notYet, '600'),
+  'enable-export-aggregation': missing(notYet),
+  'export-aggregation-window-size': unneeded(notYet),
+  'export-aggregation-buffer-size': unneeded(notYet),
+  'bpf-dir': unneeded('nothing is pinned'),
+  'keep-sensors-on-exit': missing(notYet),
+  'persist-grpc-policies': missing(notYet),
+  'persist-grpc-policies-dir': unneeded(notYet),
+  'server-address': missing(notYet),
+  'server-tls-cert-file': missing(notYet),
+  'server-tls-key-file': missing(notYet),
+  'server-tls-client-ca-files': missing(notYet),
+  'server-tls-require-client-cert': missing(notYet),
+  'health-server-address': missing(notYet),
+  'health-server-interval': unneeded(notYet),
+  'metrics-server': missing(notYet),
+  'metrics-label-filter': unneeded(notYet),
+  'enable-event-metrics': unneeded(notYet),
+  'enable-msg-handling-latency': missing(notYet),
+  'log-format': unneeded('the log is JSON lines'),
   'generate-docs': missing('`jatai help run` prints the options'),
   kernel: missing('the running kernel is asked for its version'),
 };

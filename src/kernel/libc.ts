@@ -54,6 +54,24 @@ export const ioctl = libc.func('int ioctl(int fd, unsigned long request, unsigne
   argument: number,
 ) => number;
 
+/** Sockets of kinds that Node.js does not offer, such as unix datagrams. */
+export const socket = libc.func('int socket(int domain, int type, int protocol)') as (
+  domain: number,
+  type: number,
+  protocol: number,
+) => number;
+
+export const sendto = libc.func(
+  'long sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)',
+) as (
+  fd: number,
+  data: Uint8Array,
+  length: number,
+  flags: number,
+  address: Uint8Array,
+  addressLength: number,
+) => number;
+
 /** `limit` holds the soft and the hard limit as two u64. */
 export const setrlimit = libc.func('int setrlimit(int resource, void *limit)') as (
   resource: number,
@@ -78,6 +96,10 @@ export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const MAP_SHARED = 1;
 export const MFD_CLOEXEC = 1;
+export const AF_UNIX = 1;
+export const SOCK_DGRAM = 2;
+export const SOCK_CLOEXEC = 0o2_000_000;
+export const MSG_NOSIGNAL = 0x4000;
 export const CLOCK_REALTIME = 0;
 export const CLOCK_BOOTTIME = 7;
 export const RLIMIT_MEMLOCK = 8;

@@ -22,7 +22,7 @@ export class AgentProcess {
     this.#stderrPath = stderrPath;
     appendFileSync(stderrPath, '');
     const stderr = openSync(stderrPath, 'a');
-    this.#child = spawn(path.join(repositoryRoot, 'bin/jatai'), ['run', ...args], {
+    this.#child = spawn(path.join(repositoryRoot, 'bin/jatai'), ['run', '--watch-policies=false', ...args], {
       stdio: ['ignore', 'ignore', stderr],
       env: process.env,
     });

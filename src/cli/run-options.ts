@@ -1,0 +1,29 @@
+import { option, optional } from '../config/option.ts';
+import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+
+const ringSizes = { min: 4096, max: 2 ** 30 };
+
+/** Settings of `jatai run`. Names are Tetragon's where it has the same; other names of ours are aliases. */
+export const runOptions = {
+  policy: option(listType('FILE|DIR'), [], 'policies to load; may be given several times', 'tracing-policy'),
+  'tracing-policy-dir': option(listType('DIR'), [], 'more policies'),
+  'watch-policies': option(booleanType, true, 'load policies again when their files change'),
+  output: optional(
+    choiceType(['json', 'compact', 'none']),
+    'events on standard output (default: compact on a terminal, else json, none with an export file)',
+    'o',
+  ),
+  'export-filename': optional(textType('FILE'), 'append events as JSON lines to a file (mode 0600)', 'export'),
+  mode: optional(choiceType(['enforce', 'monitor']), 'whatever the policies say in policy-mode'),
+  duration: optional(durationType, 'stop after this time: 500ms, 30s, 5m, 1h'),
+  strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),
+  'enable-process-cred': option(booleanType, false, 'show credentials and capabilities of processes'),
+  'enable-process-ns': option(booleanType, false, 'show namespaces of processes'),
+  'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
+  'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
+  color: option(choiceType(['auto', 'always', 'never']), 'auto', 'colours of compact events'),
+  'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
+  'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
+  debug: option(booleanType, false, 'the same as --log-level debug'),
+  'config-dir': optional(textType('DIR'), 'a directory with one file for each option, named like it'),
+} as const;
