@@ -2,6 +2,7 @@
 # make build   compiles the BPF objects and the trigger programs of the tests into build/
 # make run     starts the agent with the default policies; HOST=1 insists on this machine's kernel
 # make test    checks and all tests, those in virtual machines included
+# make soak   runs the agent under mixed load for MINUTES=30 on this machine and judges losses and memory
 # make vm      KERNEL=5.10|6.1|6.12|7 CMD='...' runs a command on another kernel; without CMD a shell.
 #              More settings: OUT=DIR CPUS=N MEM=MB APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
 # make check   types, formatting and lint
@@ -26,7 +27,7 @@ bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_arch
 
 programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
 
-.PHONY: setup build run test vm vm-run check format clean
+.PHONY: setup build run test soak vm vm-run check format clean
 .DEFAULT_GOAL := build
 
 setup:
@@ -59,6 +60,9 @@ run: build
 
 test: build
 	@node scripts/test.ts
+
+soak: build
+	@node test/soak/soak.ts --minutes $(or $(MINUTES),30)
 
 check: | setup
 	@tsc --noEmit
