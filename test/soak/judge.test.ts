@@ -15,7 +15,8 @@ const counts = { opens: 1000, programs: 10 };
 
 it('accepts what is reported in full, or counted as lost', () => {
   expect(judge({ samples: steady, updates: 3, expected: counts, reported: counts, log: '' }).passed).toBe(true);
-  const log = 'reloaded: 1 policies\n{"level":40,"lost":{"RING_FULL_HOOK":4}}\n{"level":40,"lost":{"RING_FULL_HOOK":3}}\n';
+  const log =
+    'reloaded: 1 policies\n{"level":40,"lost":{"RING_FULL_HOOK":4}}\n{"level":40,"lost":{"RING_FULL_HOOK":3}}\n';
   const { passed, losses } = judge({
     samples: steady,
     updates: 3,
