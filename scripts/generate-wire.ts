@@ -7,6 +7,7 @@ import {
   type Field,
   limits,
   processFlags,
+  recordFlags,
   recordKinds,
   type Struct,
   structs,
@@ -40,6 +41,7 @@ function wireHeader(): string {
     '#ifndef JATAI_WIRE_H\n#define JATAI_WIRE_H\n',
     defines('', limits) +
       defines('RECORD_', recordKinds) +
+      defines('RECORD_FLAG_', recordFlags) +
       defines('PROCESS_', processFlags) +
       defines('VALUE_', valueStatus) +
       defines('COUNTER_', counters) +

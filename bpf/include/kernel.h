@@ -316,7 +316,11 @@ static inline struct vfsmount *vfsmount_of(struct mount *mount)
 
 static inline struct task_struct *current_task(void)
 {
+#ifdef TYPED_POINTERS
+	return bpf_get_current_task_btf();
+#else
 	return (struct task_struct *)bpf_get_current_task();
+#endif
 }
 
 static inline __u64 read_capability_set(const kernel_cap_t *set)

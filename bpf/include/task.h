@@ -148,4 +148,22 @@ static inline __u32 read_login_uid(struct task_struct *task)
 	return READ(task, loginuid.val);
 }
 
+/* Last component of the path of the task's cgroup, in kernel memory. */
+static inline const char *cgroup_name(struct task_struct *task)
+{
+	const char *name = READ(task, cgroups, dfl_cgrp, kn, name);
+	char first = 0;
+	int i;
+
+	bpf_probe_read_kernel(&first, 1, name);
+	/* Only hierarchies of cgroup v1: the first controller that places the task below its root. */
+	for (i = 0; i < 4 && (!first || first == '/'); i++) {
+		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
+
+		name = BPF_CORE_READ(css, cgroup, kn, name);
+		bpf_probe_read_kernel(&first, 1, name);
+	}
+	return name;
+}
+
 #endif

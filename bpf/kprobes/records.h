@@ -6,6 +6,7 @@
 #ifndef JATAI_RECORDS_H
 #define JATAI_RECORDS_H
 
+#include "cgroup-rate.h"
 #include "frames.h"
 
 #define RECORD_MASK 0xffff
@@ -25,6 +26,23 @@ static inline void fill_header(struct record_header *header, __u16 kind)
 	header->exec_ktime = process ? process->ktime : 0;
 	header->tgid = tgid;
 	header->tid = (__u32)id;
+}
+
+/* Calls that a policy acted on are reported whatever the rate. */
+static inline bool is_denial(struct frame *frame)
+{
+	return frame->signals | frame->refusals;
+}
+
+/* Before anything is done for a record: 0 when the rate limit of the cgroup holds it back, which is counted. */
+RUNTIME may_report(__u64 frame_address)
+{
+	struct frame *frame = (struct frame *)frame_address;
+
+	if (is_denial(frame) || !throttled())
+		return 1;
+	count(COUNTER_THROTTLED_HOOK);
+	return 0;
 }
 
 RUNTIME begin_record(__u64 frame_address, __u64 plan_id, __u64 match_words)
@@ -108,18 +126,27 @@ RUNTIME emit_file(__u64 frame_address, __u64 value)
 	return 0;
 }
 
-/* Sends the record. Full ring: dropped and counted. */
+/* What was lost, by kind and by reason. */
+static inline __u32 loss_counter(bool denial, long reason)
+{
+	if (!denial)
+		return COUNTER_RING_FULL_HOOK;
+	return reason == SHARE_USED ? COUNTER_SHARE_USED_DENIAL : COUNTER_RING_FULL_DENIAL;
+}
+
+/* Sends the record. Nowhere room: dropped and counted. */
 RUNTIME end_record(__u64 frame_address)
 {
 	struct frame *frame = (struct frame *)frame_address;
 	struct hook_record *record = (struct hook_record *)frame->record;
 	__u32 length = frame->record_length & RECORD_MASK;
+	bool denial = is_denial(frame);
+	long lost = NO_ROOM;
 
 	record->header.size = length;
-	if (length > RECORD_SIZE || bpf_ringbuf_output(&events, record, length, 0))
-		count(COUNTER_RING_FULL_HOOK);
-	else
-		count(COUNTER_HOOK_RECORDS);
+	if (length <= RECORD_SIZE)
+		lost = post(record, length, denial ? LANE_DENIAL : LANE_ORDINARY);
+	count(lost ? loss_counter(denial, lost) : COUNTER_HOOK_RECORDS);
 	return 0;
 }
 

@@ -40,20 +40,17 @@ RUNTIME report_return(__u64 hook, __u64 value)
 {
 	struct pending_key key = { bpf_get_current_pid_tgid(), hook };
 	__u64 *call_id = bpf_map_lookup_elem(&pending, &key);
-	struct return_record *record;
+	struct return_record record;
 
 	if (!call_id)
 		return 0; /* not ours */
-	record = bpf_ringbuf_reserve(&events, sizeof(*record), 0);
-	if (record) {
-		fill_header(&record->header, RECORD_RETURN);
-		record->header.size = sizeof(*record);
-		record->call_id = *call_id;
-		record->value = value;
-		bpf_ringbuf_submit(record, 0);
-	} else {
+	fill_header(&record.header, RECORD_RETURN);
+	record.header.size = sizeof(record);
+	record.call_id = *call_id;
+	record.value = value;
+	/* Its call was reported, and waits in the agent. */
+	if (post(&record, sizeof(record), LANE_SUPPORT))
 		count(COUNTER_RING_FULL_RETURN);
-	}
 	bpf_map_delete_elem(&pending, &key);
 	return 0;
 }

@@ -14,7 +14,7 @@
  * sched_process_exit  tracepoint
  */
 #include <asm/ptrace.h>
-#include "maps.h"
+#include "cgroup-rate.h"
 #include "path-walk.h"
 #include "task.h"
 #ifdef TYPED_POINTERS
@@ -52,25 +52,32 @@ struct {
 #ifdef TYPED_POINTERS
 #define TRACEPOINT "tp_btf"
 #define walk_seen_path walk_typed_path
-#define CURRENT bpf_get_current_task_btf()
 #define CAST(type, pointer) bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type))
 #else
 #define TRACEPOINT "raw_tp"
 #define walk_seen_path walk_path
-#define CURRENT current_task()
 #define CAST(type, pointer) ((type *)(pointer))
 #endif
 
-static void fill_header(struct record_header *header, __u16 kind, __u32 size)
+static void fill_header(struct record_header *header, __u16 kind, __u32 size, __u16 flags)
 {
 	__u64 id = bpf_get_current_pid_tgid();
 
 	header->size = size;
 	header->kind = kind;
-	header->flags = 0;
+	header->flags = flags;
 	header->ktime = bpf_ktime_get_boot_ns();
 	header->tgid = id >> 32;
 	header->tid = (__u32)id;
+}
+
+/* Flags of a record that is an event unless the rate limit holds it back. The agent needs it all the same. */
+static __u16 held_back(__u32 counter)
+{
+	if (!throttled())
+		return 0;
+	count(counter);
+	return RECORD_FLAG_QUIET;
 }
 
 /*
@@ -120,23 +127,6 @@ static __u32 append_path(struct exec_scratch *scratch, __u32 at, struct path *pa
 	return append(scratch->record, at, scratch->path + start, *length);
 }
 
-static const char *cgroup_name(struct task_struct *task)
-{
-	const char *name = READ(task, cgroups, dfl_cgrp, kn, name);
-	char first = 0;
-	int i;
-
-	bpf_probe_read_kernel(&first, 1, name);
-	/* Only hierarchies of cgroup v1: the first controller that places the task below its root. */
-	for (i = 0; i < 4 && (!first || first == '/'); i++) {
-		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
-
-		name = BPF_CORE_READ(css, cgroup, kn, name);
-		bpf_probe_read_kernel(&first, 1, name);
-	}
-	return name;
-}
-
 /* Sends what did not fit into the exec record. Pages that cannot be read end it: the event is then flagged. */
 static void send_remaining_arguments(struct exec_scratch *scratch, struct exec_record *exec, unsigned long start)
 {
@@ -158,7 +148,7 @@ static void send_remaining_arguments(struct exec_scratch *scratch, struct exec_r
 		data->length = length;
 		if (bpf_probe_read_user(data + 1, length & (2 * ARGS_CHUNK - 1), (void *)(start + sent)))
 			return;
-		if (bpf_ringbuf_output(&events, data, sizeof(*data) + ARGS_CHUNK, 0)) {
+		if (post(data, sizeof(*data) + ARGS_CHUNK, LANE_ORDINARY)) {
 			count(COUNTER_RING_FULL_DATA);
 			return;
 		}
@@ -276,7 +266,7 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 		return 0;
 	exec = (struct exec_record *)scratch->record;
 	__builtin_memset(exec, 0, sizeof(*exec));
-	fill_header(&exec->header, RECORD_EXEC, 0);
+	fill_header(&exec->header, RECORD_EXEC, 0, held_back(COUNTER_THROTTLED_EXEC));
 	exec->header.exec_ktime = exec->header.ktime;
 	set_parent(exec, task, process);
 	read_credentials(&exec->credentials, READ(task, cred));
@@ -324,11 +314,11 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 	asm volatile("" : "+r"(size));
 	if (size > EXEC_ROOM)
 		return 0;
-	if (bpf_ringbuf_output(&events, exec, size, 0)) {
+	if (post(exec, size, LANE_SUPPORT)) {
 		count(COUNTER_RING_FULL_EXEC);
 		return 0;
 	}
-	if (exec->args_inline < exec->args_length)
+	if (exec->args_inline < exec->args_length && !exec->header.flags)
 		send_remaining_arguments(scratch, exec, args);
 	return 0;
 }
@@ -342,7 +332,7 @@ int process_exec(struct bpf_raw_tracepoint_args *ctx)
 SEC("kprobe/finalize_exec")
 int process_exec_np(struct pt_regs *ctx)
 {
-	return report_exec(CURRENT, CAST(struct linux_binprm, PT_REGS_PARM1(ctx)));
+	return report_exec(current_task(), CAST(struct linux_binprm, PT_REGS_PARM1(ctx)));
 }
 
 static __always_inline int report_fork(struct task_struct *parent_task, struct task_struct *child)
@@ -350,7 +340,7 @@ static __always_inline int report_fork(struct task_struct *parent_task, struct t
 	__u32 parent_tgid = READ(parent_task, tgid);
 	__u32 tgid = READ(child, tgid);
 	struct process *process, *parent;
-	struct fork_record *fork;
+	struct fork_record fork;
 	__u64 ktime, parent_ktime;
 
 	if (tgid != (__u32)READ(child, pid))
@@ -368,21 +358,17 @@ static __always_inline int report_fork(struct task_struct *parent_task, struct t
 		process->flags |= parent_ktime ? PROCESS_CLONE : PROCESS_CLONE | PROCESS_MISS;
 	}
 
-	fork = bpf_ringbuf_reserve(&events, sizeof(*fork), 0);
-	if (!fork) {
+	fill_header(&fork.header, RECORD_FORK, sizeof(fork), 0);
+	fork.header.ktime = ktime;
+	fork.header.exec_ktime = ktime;
+	fork.header.tgid = tgid;
+	fork.header.tid = tgid;
+	fork.parent_ktime = parent_ktime;
+	fork.parent_tgid = parent_tgid;
+	fork.ns_pid = read_namespace_pid(child);
+	fork.cgroup_id = bpf_get_current_cgroup_id();
+	if (post(&fork, sizeof(fork), LANE_SUPPORT))
 		count(COUNTER_RING_FULL_FORK);
-		return 0;
-	}
-	fill_header(&fork->header, RECORD_FORK, sizeof(*fork));
-	fork->header.ktime = ktime;
-	fork->header.exec_ktime = ktime;
-	fork->header.tgid = tgid;
-	fork->header.tid = tgid;
-	fork->parent_ktime = parent_ktime;
-	fork->parent_tgid = parent_tgid;
-	fork->ns_pid = read_namespace_pid(child);
-	fork->cgroup_id = bpf_get_current_cgroup_id();
-	bpf_ringbuf_submit(fork, 0);
 	return 0;
 }
 
@@ -395,7 +381,7 @@ int process_fork(struct bpf_raw_tracepoint_args *ctx)
 SEC("kprobe/wake_up_new_task")
 int process_fork_np(struct pt_regs *ctx)
 {
-	return report_fork(CURRENT, CAST(struct task_struct, PT_REGS_PARM1(ctx)));
+	return report_fork(current_task(), CAST(struct task_struct, PT_REGS_PARM1(ctx)));
 }
 
 static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
@@ -411,7 +397,7 @@ static __always_inline int report_exit(struct task_struct *task)
 	struct signal_struct *signal = READ(task, signal);
 	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	struct process *process;
-	struct exit_record *exit;
+	struct exit_record exit;
 	__u64 ktime;
 
 	if (READ(signal, live.counter) > 0)
@@ -421,16 +407,12 @@ static __always_inline int report_exit(struct task_struct *task)
 	/* Two threads may both see that nobody is left: the one that deletes the entry reports. */
 	if (process && bpf_map_delete_elem(&processes, &tgid))
 		return 0;
-	exit = bpf_ringbuf_reserve(&events, sizeof(*exit), 0);
-	if (!exit) {
+	fill_header(&exit.header, RECORD_EXIT, sizeof(exit), held_back(COUNTER_THROTTLED_EXIT));
+	exit.header.exec_ktime = ktime;
+	exit.code = exit_code(task, signal);
+	exit.padding = 0;
+	if (post(&exit, sizeof(exit), LANE_SUPPORT))
 		count(COUNTER_RING_FULL_EXIT);
-		return 0;
-	}
-	fill_header(&exit->header, RECORD_EXIT, sizeof(*exit));
-	exit->header.exec_ktime = ktime;
-	exit->code = exit_code(task, signal);
-	exit->padding = 0;
-	bpf_ringbuf_submit(exit, 0);
 	return 0;
 }
 
@@ -443,5 +425,5 @@ int process_exit(struct bpf_raw_tracepoint_args *ctx)
 SEC("tp/sched/sched_process_exit")
 int process_exit_np(void *ctx)
 {
-	return report_exit(CURRENT);
+	return report_exit(current_task());
 }

@@ -4,11 +4,13 @@ import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
-import { counters as counterIndexes, namespaceOrder } from '../events/wire.ts';
+import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
+import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
 import type { Policy } from '../policy/model.ts';
 import { BaseSensors } from './base-sensors.ts';
+import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
 import { HookTable } from './hook-table.ts';
 import { type ApplyResult, PolicyManager } from './policy-manager.ts';
@@ -27,6 +29,8 @@ export interface AgentOptions {
   readonly withNamespaces?: boolean;
   /** Bytes of the event ring, a power of two. */
   readonly ringSize?: number;
+  /** Undefined: events are not limited. */
+  readonly cgroupRate?: CgroupRate | undefined;
 }
 
 export type KernelCounters = Readonly<Record<keyof typeof counterIndexes, number>>;
@@ -45,12 +49,17 @@ const lossCounters = [
   'RING_FULL_HOOK',
   'RING_FULL_RETURN',
   'RING_FULL_DATA',
+  'RING_FULL_DENIAL',
+  'SHARE_USED_DENIAL',
+  'RING_FULL_THROTTLE',
   'FRAME_EXHAUSTED',
   'RECORD_OVERFLOW',
   'PROCESS_MAP_FULL',
   'SIGNAL_FAILED',
   'PENDING_FULL',
 ] as const satisfies readonly (keyof typeof counterIndexes)[];
+/** Events that `--cgroup-rate` held back. */
+const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK'] as const;
 const housekeepingIntervalMs = 1000;
 
 /** The engine on one node: sensors, policies and the way of events from the ring to the sinks. */
@@ -60,7 +69,7 @@ export class Agent {
   readonly #sensors: BaseSensors;
   readonly #table: HookTable;
   readonly #pipeline: EventPipeline;
-  readonly #ring: RingBuffer;
+  readonly #rings: RingReader;
   readonly #policies: PolicyManager;
   readonly #timer: NodeJS.Timeout;
   readonly #reported = new Map<string, number>();
@@ -78,7 +87,10 @@ export class Agent {
       withCredentials: options.withCredentials ?? false,
       withNamespaces: options.withNamespaces ?? false,
     });
-    this.#maps = new SharedMaps(options.ringSize === undefined ? {} : { ringSize: options.ringSize });
+    this.#maps = new SharedMaps({
+      ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
+      cgroupRate: options.cgroupRate,
+    });
     this.#sensors = new BaseSensors(objects.process, this.#maps, facts);
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
@@ -96,8 +108,9 @@ export class Agent {
       },
       sourceText: options.sourceText,
     });
-    this.#ring = new RingBuffer(this.#maps.events, this.#maps.events.maxEntries);
-    this.#ring.start({
+    const { events, reserve } = this.#maps;
+    this.#rings = new RingReader(new RingBuffer(events), [new RingBuffer(reserve)], recordHeader.at.ktime);
+    this.#rings.start({
       visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
       afterBatch: () => this.#pipeline.flush(),
     });
@@ -124,8 +137,8 @@ export class Agent {
     this.#reportLosses();
     this.#table.close();
     this.#sensors.close();
-    this.#ring.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
-    this.#ring.close();
+    this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+    this.#rings.close();
     this.#pipeline.close();
     this.#reportDrops();
     this.#maps.close();
@@ -137,6 +150,7 @@ export class Agent {
 
   #keepHouse(): void {
     /* An event that waits for what never comes is reported although the node is idle. */
+    if (this.#rings.isEmpty) this.#pipeline.passTime(bootTimeNs());
     this.#pipeline.flush();
     this.#pipeline.clock.setOffset(bootTimeOffsetNs());
     this.#reportLosses();
@@ -153,11 +167,15 @@ export class Agent {
   }
 
   #reportDrops(): void {
-    const kernel = lossCounters.map((name): [string, number] => [name, this.#maps.counter(counterIndexes[name])]);
-    this.#reportGrowth(kernel, 'the kernel side dropped events');
+    this.#reportGrowth(this.#kernelCounts(lossCounters), 'the kernel side dropped events');
+    this.#reportGrowth(this.#kernelCounts(throttleCounters), 'events were held back by the rate limit of their cgroup');
     const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();
     const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processEvictions });
     this.#reportGrowth(agent, 'the agent could not use records');
+  }
+
+  #kernelCounts(names: readonly (keyof typeof counterIndexes)[]): [string, number][] {
+    return names.map((name) => [name, this.#maps.counter(counterIndexes[name])]);
   }
 
   #reportGrowth(counts: readonly (readonly [string, number])[], message: string): void {

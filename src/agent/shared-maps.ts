@@ -1,7 +1,8 @@
-import { COUNTERS, frame, limits, processState } from '../events/wire.ts';
-import { BpfMap } from '../kernel/bpf-map.ts';
+import { COUNTERS, cgroupRate, frame, limits, processState, reserveShare } from '../events/wire.ts';
+import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
 import type { BpfObject } from '../kernel/bpf-object.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
+import type { CgroupRate } from './cgroup-rate.ts';
 
 /** As in `bpf/kprobes/frames.h`: two frames for each CPU and a reserve. */
 const framesPerCpu = 2;
@@ -11,6 +12,8 @@ const pendingKeySize = 16;
 export interface SharedMapsOptions {
   /** Bytes of the event ring, a power of two. */
   readonly ringSize?: number;
+  /** Undefined: no limit. */
+  readonly cgroupRate?: CgroupRate | undefined;
 }
 
 /**
@@ -19,15 +22,36 @@ export interface SharedMapsOptions {
  */
 export class SharedMaps {
   readonly events: BpfMap;
+  readonly reserve: BpfMap;
+  readonly owners: BpfMap;
+  readonly rates: BpfMap;
   readonly processes: BpfMap;
   readonly stats: BpfMap;
   readonly frames: BpfMap;
   readonly pending: BpfMap;
   readonly cpuCount: number = possibleCpuCount();
+  readonly #cgroupRate: CgroupRate | undefined;
+  readonly #counters: BigUint64Array;
 
   constructor(options: SharedMapsOptions = {}) {
-    const ringSize = options.ringSize ?? limits.RING_SIZE;
-    this.events = BpfMap.create({ type: 'ringBuffer', name: 'events', keySize: 0, valueSize: 0, maxEntries: ringSize });
+    this.#cgroupRate = options.cgroupRate;
+    this.events = createRing('events', options.ringSize ?? limits.RING_SIZE);
+    this.reserve = createRing('reserve', limits.RESERVE_SIZE);
+    this.owners = BpfMap.create({
+      type: 'lruHash',
+      name: 'owners',
+      keySize: 8,
+      valueSize: reserveShare.size,
+      maxEntries: limits.RESERVE_OWNERS,
+    });
+    this.rates = BpfMap.create({
+      type: 'lruPercpuHash',
+      name: 'rates',
+      keySize: 8,
+      valueSize: cgroupRate.size,
+      /* Programs do not touch it then. */
+      maxEntries: options.cgroupRate === undefined ? 1 : limits.CGROUP_RATES,
+    });
     this.processes = BpfMap.create({
       type: 'hash',
       name: 'processes',
@@ -35,7 +59,14 @@ export class SharedMaps {
       valueSize: processState.size,
       maxEntries: limits.PROCESSES,
     });
-    this.stats = BpfMap.create({ type: 'percpuArray', name: 'stats', keySize: 4, valueSize: 8, maxEntries: COUNTERS });
+    this.stats = BpfMap.create({
+      type: 'array',
+      name: 'stats',
+      keySize: 4,
+      valueSize: 8,
+      maxEntries: COUNTERS * this.cpuCount,
+      flags: BPF_F_MMAPABLE,
+    });
     this.frames = BpfMap.create({
       type: 'array',
       name: 'frames',
@@ -50,25 +81,22 @@ export class SharedMaps {
       valueSize: 8,
       maxEntries: limits.PENDING_RETURNS,
     });
+    this.#counters = new BigUint64Array(this.stats.mmap());
   }
 
   /** Makes an object that is about to be loaded use these maps. */
   shareWith(object: BpfObject): void {
     const names = new Set(object.mapNames());
     for (const map of this.#all()) if (names.has(map.name)) object.map(map.name).reuse(map.fd);
-    if (names.has('.rodata')) object.setGlobal('cpu_count', this.cpuCount);
+    if (names.has('frames')) object.setGlobal('cpu_count', this.cpuCount);
+    if (this.#cgroupRate === undefined) return;
+    object.setGlobal('cgroup_rate_events', BigInt(this.#cgroupRate.events));
+    object.setGlobal('cgroup_rate_interval', BigInt(this.#cgroupRate.intervalMs) * 1_000_000n);
   }
 
-  /** The counter's sum over all CPUs. */
+  /** The counter's sum over all CPUs, from memory that is shared with the kernel. */
   counter(index: number): number {
-    const key = Buffer.alloc(4);
-    key.writeUInt32LE(index);
-    const values = this.stats.lookup(key);
-    if (values === undefined) return 0;
-    const view = new DataView(values.buffer, values.byteOffset, values.byteLength);
-    let sum = 0;
-    for (let at = 0; at < values.byteLength; at += 8) sum += Number(view.getBigUint64(at, true));
-    return sum;
+    return sumOfCounter(this.#counters, index);
   }
 
   close(): void {
@@ -80,6 +108,17 @@ export class SharedMaps {
   }
 
   #all(): BpfMap[] {
-    return [this.events, this.processes, this.stats, this.frames, this.pending];
+    return [this.events, this.reserve, this.owners, this.rates, this.processes, this.stats, this.frames, this.pending];
   }
+}
+
+/** `counters` is the memory of the map `stats`: COUNTERS for each CPU. */
+export function sumOfCounter(counters: BigUint64Array, index: number): number {
+  let sum = 0;
+  for (let at = index; at < counters.length; at += COUNTERS) sum += Number(counters[at]);
+  return sum;
+}
+
+function createRing(name: string, size: number): BpfMap {
+  return BpfMap.create({ type: 'ringBuffer', name, keySize: 0, valueSize: 0, maxEntries: size });
 }

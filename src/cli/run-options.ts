@@ -1,3 +1,4 @@
+import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
 
@@ -21,6 +22,7 @@ export const runOptions = {
   'enable-process-ns': option(booleanType, false, 'show namespaces of processes'),
   'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
+  'cgroup-rate': optional(cgroupRateType, 'hold back events of a cgroup that makes more than this on one CPU: 1000,1s'),
   color: option(choiceType(['auto', 'always', 'never']), 'auto', 'colours of compact events'),
   'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),

@@ -57,6 +57,7 @@ export async function runCommand(args: string[]): Promise<number> {
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
+    cgroupRate: options['cgroup-rate'],
   });
   const manager = new ServiceManager(process.env);
   const active = new ActivePolicies(agent, loader, options.mode);

@@ -167,6 +167,7 @@ function emitRecord(code: FunctionBuilder, hook: HookCode): void {
   if (!(wanted & wantPost)) return;
   const skip = code.newLabel('no_record');
   emitJumpUnlessSet(code, frame.at.want, wantPost, skip);
+  code.movReg(R1, R7).callFunction('may_report').jumpImm('eq', R0, 0, skip);
   if (wanted & wantReturn) {
     const noReturn = code.newLabel('no_return');
     emitJumpUnlessSet(code, frame.at.want, wantReturn, noReturn);

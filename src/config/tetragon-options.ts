@@ -67,7 +67,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   btf: missing('types are those of the running kernel'),
   procfs: missing('processes are those of /proc', '/proc', '/proc/'),
   'cluster-name': missing(notYet),
-  'cgroup-rate': missing(notYet),
   'enable-process-environment-variables': missing(notYet),
   'filter-environment-variables': missing(notYet),
   'enable-ancestors': missing(notYet),

@@ -8,6 +8,7 @@ import {
   limits,
   recordHeader,
   returnRecord,
+  throttleRecord,
   valueHeader,
 } from './wire.ts';
 
@@ -30,6 +31,8 @@ export type DecodeError =
 /** What every record starts with. 64-bit times are two 32-bit halves. */
 export interface RecordHeader {
   readonly kind: number;
+  /** `recordFlags` bits. */
+  readonly flags: number;
   readonly ktimeLow: number;
   readonly ktimeHigh: number;
   readonly execKtimeLow: number;
@@ -114,6 +117,17 @@ export interface ReturnRecord {
   readonly callIdHigh: number;
   readonly valueLow: number;
   readonly valueHigh: number;
+}
+
+export interface ThrottleRecord {
+  readonly header: RecordHeader;
+  readonly buffer: Buffer;
+  readonly cgroupId: bigint;
+  readonly untilLow: number;
+  readonly untilHigh: number;
+  /** `buffer[nameStart .. nameStart + nameLength]` is the last component of the cgroup. */
+  readonly nameStart: number;
+  readonly nameLength: number;
 }
 
 /** Bytes of the record at `offset` as its header says, or an error when `available` does not hold them. */
@@ -235,10 +249,28 @@ export function decodeReturn(buffer: Buffer, offset: number, size: number): Retu
   };
 }
 
+export function decodeThrottle(buffer: Buffer, offset: number, size: number): ThrottleRecord | DecodeError {
+  if (size < throttleRecord.size) return 'truncated';
+  const at = throttleRecord.at;
+  const nameStart = offset + at.name;
+  const nameLength = buffer.subarray(nameStart, nameStart + limits.CGROUP_NAME).indexOf(0);
+  if (nameLength < 0) return 'inconsistent';
+  return {
+    header: decodeHeader(buffer, offset),
+    buffer,
+    cgroupId: buffer.readBigUInt64LE(offset + at.cgroup_id),
+    untilLow: buffer.readUInt32LE(offset + at.until),
+    untilHigh: buffer.readUInt32LE(offset + at.until + 4),
+    nameStart,
+    nameLength,
+  };
+}
+
 function decodeHeader(buffer: Buffer, offset: number): RecordHeader {
   const at = recordHeader.at;
   return {
     kind: buffer.readUInt16LE(offset + at.kind),
+    flags: buffer.readUInt16LE(offset + at.flags),
     ktimeLow: buffer.readUInt32LE(offset + at.ktime),
     ktimeHigh: buffer.readUInt32LE(offset + at.ktime + 4),
     execKtimeLow: buffer.readUInt32LE(offset + at.exec_ktime),

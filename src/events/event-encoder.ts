@@ -1,5 +1,5 @@
 import type { EventHook, EventSelector } from './event-plan.ts';
-import type { Event, ExitEvent, HookEvent } from './events.ts';
+import type { Event, ExitEvent, HookEvent, ProcessEvent, ThrottleEvent } from './events.ts';
 import { JsonWriter } from './json-writer.ts';
 import { signalName } from './names.ts';
 import type { Process } from './process.ts';
@@ -41,6 +41,12 @@ export class EventEncoder {
       case 'hook':
         this.#writeHook(event);
         break;
+      case 'throttle':
+        this.#writeThrottle(event);
+        break;
+      case 'rateLimit':
+        writer.ascii(`{"rate_limit_info":{"number_of_dropped_process_events":"${event.dropped}"`);
+        break;
       default:
         event satisfies never;
     }
@@ -49,7 +55,7 @@ export class EventEncoder {
     writer.raw(lineEnd);
   }
 
-  #writeProcesses(start: Buffer, event: Event, tid: number): void {
+  #writeProcesses(start: Buffer, event: ProcessEvent, tid: number): void {
     const { writer } = this;
     writer.raw(start);
     this.#writeProcess(event.process, tid);
@@ -81,6 +87,14 @@ export class EventEncoder {
     writer.raw(exitTimeKey);
     this.#clock.write(writer, event.ktimeLow, event.ktimeHigh);
     writer.byte(QUOTE);
+  }
+
+  #writeThrottle({ type, cgroup }: ThrottleEvent): void {
+    const { writer } = this;
+    writer.ascii(`{"process_throttle":{"type":"${type}"`);
+    if (cgroup.end === cgroup.start) return;
+    writer.ascii(',"cgroup":');
+    writer.string(cgroup.bytes, cgroup.start, cgroup.end);
   }
 
   #writeHook(event: HookEvent): void {

@@ -6,6 +6,7 @@ import {
   decodeFork,
   decodeHook,
   decodeReturn,
+  decodeThrottle,
   type ExecRecord,
   type ForkRecord,
   type HookRecord,
@@ -13,6 +14,7 @@ import {
   type ReturnRecord,
   recordKind,
   recordSize,
+  type ThrottleRecord,
 } from './decode.ts';
 import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
@@ -25,8 +27,9 @@ import { ProcessCache } from './process-cache.ts';
 import { ProcessEncoder } from './process-encoder.ts';
 import { passesReturnFilters } from './return-filter.ts';
 import { callIdOf, type PendingCall, ReturnMerger } from './return-merger.ts';
+import { Throttles } from './throttles.ts';
 import { WallClock } from './wall-clock.ts';
-import { limits, namespaceOrder, recordKinds } from './wire.ts';
+import { limits, namespaceOrder, processFlags, recordFlags, recordHeader, recordKinds } from './wire.ts';
 
 export interface EventPipelineOptions {
   readonly nodeName: string;
@@ -81,6 +84,7 @@ export class EventPipeline {
   readonly #plans: PlanTable;
   readonly #merger: ReturnMerger;
   readonly #assembler = new ExecAssembler();
+  readonly #throttles = new Throttles();
   readonly #decodeErrors: Record<DecodeError, number> = { truncated: 0, inconsistent: 0, unknownKind: 0 };
   #records = 0;
   #events = 0;
@@ -128,8 +132,13 @@ export class EventPipeline {
   handle(buffer: Buffer, offset: number, length: number): void {
     this.#records++;
     const size = recordSize(buffer, offset, length);
-    const error = typeof size === 'string' ? size : this.#dispatch(buffer, offset, size);
+    const error = typeof size === 'string' ? size : this.#handleRecord(buffer, offset, size);
     if (error !== undefined) this.#decodeErrors[error]++;
+  }
+
+  /** Says that the records up to this time, in nanoseconds since boot, were handled: what ends by time alone ends now. */
+  passTime(bootTimeNs: bigint): void {
+    this.#endThrottles(Number(bootTimeNs & 0xffff_ffffn), Number(bootTimeNs >> 32n));
   }
 
   /**
@@ -168,6 +177,12 @@ export class EventPipeline {
     };
   }
 
+  #handleRecord(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
+    const ktime = offset + recordHeader.at.ktime;
+    this.#endThrottles(buffer.readUInt32LE(ktime), buffer.readUInt32LE(ktime + 4));
+    return this.#dispatch(buffer, offset, size);
+  }
+
   #dispatch(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
     switch (recordKind(buffer, offset)) {
       case recordKinds.EXEC: {
@@ -196,6 +211,10 @@ export class EventPipeline {
         this.#emitExec(this.#assembler.append(record));
         return undefined;
       }
+      case recordKinds.THROTTLE: {
+        const record = decodeThrottle(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleThrottle(record);
+      }
       default:
         return 'unknownKind';
     }
@@ -204,6 +223,10 @@ export class EventPipeline {
   #handleExec(record: ExecRecord): undefined {
     this.#endWaiting(record.header.tgid);
     const process = this.cache.addExec(record);
+    if (isQuiet(record.header)) {
+      if (record.argsInline < record.argsLength) process.flags |= processFlags.TRUNC_ARGS;
+      return;
+    }
     if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
     if (!this.#assembler.begin(process, record)) this.#emitExec({ process, header: record.header });
   }
@@ -217,6 +240,11 @@ export class EventPipeline {
     this.#endWaiting(header.tgid);
     for (const call of this.#merger.takeProcess(header.tgid)) this.#emitPending(call, undefined);
     const process = this.#processOf(header);
+    if (!isQuiet(header)) this.#emitExit(process, header, code);
+    this.cache.end(process, header);
+  }
+
+  #emitExit(process: Process, header: RecordHeader, code: number): void {
     this.#emit({
       kind: 'exit',
       process,
@@ -226,7 +254,15 @@ export class EventPipeline {
       status: (code >>> 8) & 0xff,
       signal: code & 0x7f,
     });
-    this.cache.end(process, header);
+  }
+
+  #handleThrottle(record: ThrottleRecord): undefined {
+    const event = this.#throttles.add(record);
+    if (event !== undefined) this.#emit(event);
+  }
+
+  #endThrottles(ktimeLow: number, ktimeHigh: number): void {
+    for (const event of this.#throttles.endedBy(ktimeLow, ktimeHigh)) this.#emit(event);
   }
 
   #handleHook(record: HookRecord, offset: number, size: number): undefined {
@@ -352,4 +388,9 @@ export class EventPipeline {
     const { buffer, length } = this.#encoder.writer;
     for (const sink of this.#lines) sink.write(buffer, 0, length);
   }
+}
+
+/** Held back in the kernel: known, not reported. */
+function isQuiet(header: RecordHeader): boolean {
+  return (header.flags & recordFlags.QUIET) !== 0;
 }

@@ -1,20 +1,40 @@
 import type { HookRecord, ReturnRecord } from './decode.ts';
 import type { EventArgument, EventSelector } from './event-plan.ts';
-import type { Process } from './process.ts';
+import type { Process, TextRange } from './process.ts';
 import { argumentValue, type EventValue, returnValue } from './values.ts';
 
 /**
  * Events as sinks receive them. A hook event refers to the record it was made from: it, and all it leads to, is valid
  * only during the call that hands it over.
  */
-export type Event = ExecEvent | ExitEvent | HookEvent;
+export type Event = ProcessEvent | ThrottleEvent | RateLimitEvent;
 
-interface EventBase {
-  readonly process: Process;
-  readonly parent: Process | undefined;
+/** What a process did. */
+export type ProcessEvent = ExecEvent | ExitEvent | HookEvent;
+
+interface EventTime {
   /** Time of the event in nanoseconds since boot. */
   readonly ktimeLow: number;
   readonly ktimeHigh: number;
+}
+
+interface EventBase extends EventTime {
+  readonly process: Process;
+  readonly parent: Process | undefined;
+}
+
+/** A cgroup exceeds its rate, so that its events are held back from now on; or does not any more. */
+export interface ThrottleEvent extends EventTime {
+  readonly kind: 'throttle';
+  readonly type: 'THROTTLE_START' | 'THROTTLE_STOP';
+  /** Name of the cgroup, last component. */
+  readonly cgroup: TextRange;
+}
+
+/** The rate limit of an output dropped events since it last said so. */
+export interface RateLimitEvent extends EventTime {
+  readonly kind: 'rateLimit';
+  readonly dropped: number;
 }
 
 export interface ExecEvent extends EventBase {

@@ -85,6 +85,14 @@ export const limits = {
   ARGS_CHUNKS: 320,
   /** Bytes of the ring buffer, a power of two. */
   RING_SIZE: 32 * 1024 * 1024,
+  /** Bytes of the ring for what must not be lost when that one is full, a power of two. */
+  RESERVE_SIZE: 2 * 1024 * 1024,
+  /** Cgroups and processes whose share of the reserve is known at once; the least used one is forgotten. */
+  RESERVE_OWNERS: 2048,
+  /** Cgroups whose rate is known at once; the least used one is forgotten. */
+  CGROUP_RATES: 4096,
+  /** Longest name of a cgroup in a throttle record, the terminating NUL included. */
+  CGROUP_NAME: 256,
 } as const;
 
 /** `record_header.kind`. */
@@ -95,6 +103,13 @@ export const recordKinds = {
   HOOK: 4,
   RETURN: 5,
   DATA: 6,
+  THROTTLE: 7,
+} as const;
+
+/** Bits of `record_header.flags`. */
+export const recordFlags = {
+  /** Held back by the rate limit of its cgroup: it keeps the agent's knowledge of processes right, and is no event. */
+  QUIET: 1 << 0,
 } as const;
 
 /** Bits of `process.flags` and `exec_record.flags`. */
@@ -131,7 +146,10 @@ export const valueStatus = {
   UNRESOLVED: 1 << 3,
 } as const;
 
-/** Indexes of the per-CPU counters in the map `stats`: every lost event and failed helper has one. */
+/**
+ * Indexes of the counters in the map `stats`, COUNTERS for each CPU: every lost event and failed helper has one. A record
+ * is lost when the ring is full and, if it may go there, the reserve has no room for it or for more of its owner.
+ */
 export const counters = {
   RING_FULL_EXEC: 0,
   RING_FULL_FORK: 1,
@@ -147,8 +165,21 @@ export const counters = {
   PENDING_FULL: 11,
   HOOK_RECORDS: 12,
   PATH_UNRESOLVED: 13,
+  /** Of a call that was refused or answered with a signal, when not even the reserve had room... */
+  RING_FULL_DENIAL: 14,
+  /** ...and when its process or cgroup had used up its share of the reserve. */
+  SHARE_USED_DENIAL: 15,
+  /** Throttle records. */
+  RING_FULL_THROTTLE: 16,
+  /** Records that went to the reserve: nothing was lost. */
+  RESERVE_RECORDS: 17,
+  /** Events that the rate limit of their cgroup held back. */
+  THROTTLED_EXEC: 18,
+  THROTTLED_EXIT: 19,
+  THROTTLED_HOOK: 20,
 } as const;
-export const COUNTERS = 16;
+/** Room for the counters of one CPU: cache lines of its own. */
+export const COUNTERS = 32;
 
 /*
  *  0        4      6      8         16           24      28     32
@@ -276,6 +307,16 @@ export const returnRecord = struct('return_record', [
   ['value', 's64'],
 ]);
 
+/** A cgroup made more events than `--cgroup-rate` allows: on one CPU, at most once a second. */
+export const throttleRecord = struct('throttle_record', [
+  ['header', recordHeader],
+  ['cgroup_id', 'u64'],
+  /** On the clock of `header.ktime`: when its events are let through again, if it says no more. */
+  ['until', 'u64'],
+  /** Last component, with a terminating NUL. */
+  ['name', 'char', limits.CGROUP_NAME],
+]);
+
 export const valueHeader = struct('value_header', [
   /** Index in the plan's list of values. */
   ['value', 'u16'],
@@ -332,6 +373,24 @@ export const processState = struct('process', [
   ['slack', 'u64'],
 ]);
 
+/** What one process or cgroup has in the reserve ring. */
+export const reserveShare = struct('reserve_share', [
+  /** Position in the ring behind its last record: once that is read, it has nothing there. */
+  ['end', 'u64'],
+  ['bytes', 'u64'],
+]);
+
+/** Events of one cgroup on one CPU, in the present and in the last interval of `--cgroup-rate`. Times are of record headers. */
+export const cgroupRate = struct('cgroup_rate', [
+  ['window', 'u64'],
+  ['count', 'u64'],
+  ['count_before', 'u64'],
+  /** Last throttle record. */
+  ['reported', 'u64'],
+  /** Events are held back until then. */
+  ['until', 'u64'],
+]);
+
 /** Result of a path walk, kept in memory so that the verifier's states converge. */
 export const walkState = struct('walk_state', [
   /** Start of the path in its buffer. */
@@ -386,11 +445,14 @@ export const structs: readonly Struct[] = [
   exitRecord,
   hookRecord,
   returnRecord,
+  throttleRecord,
   valueHeader,
   fileValue,
   sockValue,
   sockaddrValue,
   processState,
+  reserveShare,
+  cgroupRate,
   walkState,
   frameValue,
   frame,

@@ -43,24 +43,29 @@ export class CompactSink implements TypedSink {
 /** `🚀 process node1 /usr/bin/curl https://example.org`: emoji, tag, node, binary, details; without a newline. */
 export function compactText(event: Event, options: CompactOptions): string {
   const { colors } = options;
-  const line = (emoji: string, tag: string, ...details: readonly string[]): string =>
+  const bare = (emoji: string, tag: string, ...details: readonly string[]): string =>
     [
       colors.blue(`${emoji} ${tag.padEnd(7)}`),
       colors.green(options.nodeName),
-      colors.magenta(quoted(binaryText(event.process))),
       ...details.filter((detail) => detail !== ''),
     ].join(' ');
+  const line = (emoji: string, tag: string, process: Process, ...details: readonly string[]): string =>
+    bare(emoji, tag, colors.magenta(quoted(binaryText(process))), ...details);
   switch (event.kind) {
     case 'exec':
-      return line('🚀', 'process', colors.cyan(processArguments(event.process)));
+      return line('🚀', 'process', event.process, colors.cyan(processArguments(event.process)));
     case 'exit': {
       const end = event.signal === 0 ? String(event.status) : signalName(event.signal);
-      return line('💥', 'exit', colors.cyan(processArguments(event.process)), colors.red(end));
+      return line('💥', 'exit', event.process, colors.cyan(processArguments(event.process)), colors.red(end));
     }
     case 'hook': {
       const { emoji, tag, details } = callDetails(event);
-      return line(emoji, tag, colors.cyan(details), colors.red(actionText(event)));
+      return line(emoji, tag, event.process, colors.cyan(details), colors.red(actionText(event)));
     }
+    case 'throttle':
+      return bare('🧬', 'throttle', colors.cyan(event.type.replace('THROTTLE_', '')), quoted(textOf(event.cgroup)));
+    case 'rateLimit':
+      return bare('🧬', 'rate_limit', colors.red(`${event.dropped} events dropped`));
     default:
       return event satisfies never;
   }

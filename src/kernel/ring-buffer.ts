@@ -2,7 +2,6 @@ import { strict as assert } from 'node:assert';
 import { BpfMap } from './bpf-map.ts';
 import { PROT_READ, PROT_WRITE, pageSize } from './libc.ts';
 import { MemoryMapping } from './memory-mapping.ts';
-import { RingPoller } from './ring-poller.ts';
 
 /**
  * Memory of a BPF ring buffer of `size` bytes, a power of two (Linux 5.8, kernel/bpf/ringbuf.c):
@@ -27,19 +26,19 @@ const PUBLISH_FRACTION = 16;
  */
 export type RecordVisitor = (data: Buffer, offset: number, length: number) => void;
 
-export interface RingReadOptions {
-  readonly visit: RecordVisitor;
-  /** After each batch, with its number of records (never 0). */
-  readonly afterBatch?: (records: number) => void;
-  /** Most records of a batch; other work of the process gets its turn after each. */
-  readonly batchLimit?: number;
-  /** Errors thrown by `visit` and `afterBatch`; the default lets them end the process. */
-  readonly onError?: (error: unknown) => void;
-  /** Ends the reading and closes the ring. */
-  readonly signal?: AbortSignal;
+export interface ConsumeOptions {
+  /** Most records to visit. */
+  readonly limit?: number;
+  /** Position, as `producer` gives it, where to stop. */
+  readonly end?: number;
+  /** Byte in each record at which its time stands, a u64; needed for `latest`. */
+  readonly timeAt?: number;
+  /** Stop before a record of a later time. */
+  readonly latest?: number;
 }
 
-const DEFAULT_BATCH_LIMIT = 8192;
+/** What stands at the position of a reader: its time, nothing, or a record that the kernel is still writing. */
+export type RingHead = number | 'none' | 'busy';
 
 /** Reads a BPF ring buffer from its mapped memory, without a call into the kernel per event. One reader per ring. */
 export class RingBuffer {
@@ -55,7 +54,6 @@ export class RingBuffer {
   /** Bytes consumed since the map was created: where the next record starts. */
   #position: number;
   #published: number;
-  #poller: RingPoller | undefined;
   #closed = false;
 
   /** Maps the ring; `size` is its `max_entries`, taken from the map when missing. The map must outlive the ring. */
@@ -78,25 +76,66 @@ export class RingBuffer {
     this.#published = this.#position;
   }
 
+  /** Readable when there are records: for polling. */
+  get fd(): number {
+    return this.#fd;
+  }
+
   /** Bytes produced but not consumed, headers included. */
   get pendingBytes(): number {
-    return this.#closed ? 0 : this.#producerPosition() - this.#position;
+    return this.#closed ? 0 : this.producer() - this.#position;
   }
 
   /**
-   * Calls `visit` for the records that are ready, at most `limit`, and returns how many it visited. Stops at a record the
-   * kernel is still writing. When `visit` throws, its record counts as consumed.
+   * Bytes produced since the map was created. Positions stay below 2^53: that is 9 PB of events. The high half is read
+   * twice, so that a carry between the reads shows.
    */
-  consume(visit: RecordVisitor, limit = Number.POSITIVE_INFINITY): number {
+  producer(): number {
     assert(!this.#closed, 'ring buffer is used after close');
+    for (;;) {
+      const high = Atomics.load(this.#producer, 1);
+      const low = Atomics.load(this.#producer, 0) >>> 0;
+      if (high === Atomics.load(this.#producer, 1)) {
+        return high * 0x1_0000_0000 + low;
+      }
+    }
+  }
+
+  /** Whether all records before the position `end` were consumed. */
+  isAt(end: number): boolean {
+    return this.#position >= end;
+  }
+
+  /** The record that `consume` would visit next; `timeAt` is the byte in it at which its time stands. */
+  head(end: number, timeAt: number): RingHead {
+    while (this.#position < end) {
+      const header = this.#header();
+      if (header < 0) {
+        return 'busy';
+      }
+      if ((header & DISCARD_BIT) === 0) {
+        return this.#time(timeAt);
+      }
+      this.#advance(header);
+    }
+    return 'none';
+  }
+
+  /**
+   * Calls `visit` for the records that are ready and returns how many it visited. Stops at a record the kernel is still
+   * writing. When `visit` throws, its record counts as consumed.
+   */
+  consume(visit: RecordVisitor, options: ConsumeOptions = {}): number {
+    assert(!this.#closed, 'ring buffer is used after close');
+    const { limit = Number.POSITIVE_INFINITY, end = Number.POSITIVE_INFINITY } = options;
     let count = 0;
     try {
-      for (let producer = this.#producerPosition(); this.#position < producer && count < limit; ) {
-        const visited = this.#consumeUntil(producer, visit, limit - count);
+      for (let producer = this.producer(); this.#position < Math.min(producer, end) && count < limit; ) {
+        const visited = this.#consumeUntil(Math.min(producer, end), visit, limit - count, options);
         count += visited;
         this.#publish();
         // The kernel wakes a reader only for a record at the published position: look again after publishing.
-        producer = this.#atBusyRecord() ? this.#position : this.#producerPosition();
+        producer = visited === 0 ? this.#position : this.producer();
       }
     } finally {
       this.#publish();
@@ -104,33 +143,12 @@ export class RingBuffer {
     return count;
   }
 
-  /**
-   * Reads until `close` (or an abort): waits for the kernel's notification while there is little to do, and looks every
-   * 2 ms under load, which costs less than being notified of each record.
-   */
-  start(options: RingReadOptions): void {
-    assert(!this.#closed, 'ring buffer is used after close');
-    assert(!this.#poller, 'ring buffer is read by two readers');
-    const limit = options.batchLimit ?? DEFAULT_BATCH_LIMIT;
-    this.#poller = new RingPoller({
-      fd: this.#fd,
-      batchLimit: limit,
-      onError: options.onError,
-      drain: () => this.#drain(options, limit),
-    });
-    options.signal?.addEventListener('abort', () => this.close(), { once: true });
-    if (options.signal?.aborted) {
-      this.close();
-    }
-  }
-
-  /** Stops reading and unmaps the memory; safe to call twice and from `afterBatch`, not from `visit`. Records left are lost. */
+  /** Unmaps the memory; safe to call twice, not from `visit`. Records left are lost. */
   close(): void {
     if (this.#closed) {
       return;
     }
     this.#closed = true;
-    this.#poller?.close();
     this.#consumerMapping.close();
     this.#producerMapping.close();
   }
@@ -143,33 +161,22 @@ export class RingBuffer {
     this.close();
   }
 
-  #drain(options: RingReadOptions, limit: number): number {
-    if (this.#closed) {
-      return 0;
-    }
-    const records = this.consume(options.visit, limit);
-    if (records > 0) {
-      options.afterBatch?.(records);
-    }
-    return records;
-  }
-
-  /** Visits records up to the position `producer`, a busy record, or the limit; gives space back on the way. */
-  #consumeUntil(producer: number, visit: RecordVisitor, limit: number): number {
+  /** Visits records up to the position `end`, a busy record, or the limits; gives space back on the way. */
+  #consumeUntil(end: number, visit: RecordVisitor, limit: number, { timeAt = 0, latest }: ConsumeOptions): number {
     const mask = this.size - 1;
     const publishBytes = this.size / PUBLISH_FRACTION;
     let count = 0;
-    while (this.#position < producer && count < limit) {
-      const offset = this.#position & mask;
-      const header = Atomics.load(this.#headers, offset >>> 2);
-      if (header < 0) {
+    while (this.#position < end && count < limit) {
+      const header = this.#header();
+      const discarded = (header & DISCARD_BIT) !== 0;
+      if (header < 0 || (latest !== undefined && !discarded && this.#time(timeAt) > latest)) {
         return count;
       }
-      const length = header & LENGTH_MASK;
-      this.#position += (length + HEADER_BYTES + 7) & ~7;
-      if ((header & DISCARD_BIT) === 0) {
+      const offset = (this.#position & mask) + HEADER_BYTES;
+      this.#advance(header);
+      if (!discarded) {
         count++;
-        visit(this.#data, offset + HEADER_BYTES, length);
+        visit(this.#data, offset, header & LENGTH_MASK);
       }
       if (this.#position - this.#published >= publishBytes) {
         this.#publish();
@@ -178,28 +185,25 @@ export class RingBuffer {
     return count;
   }
 
-  #atBusyRecord(): boolean {
-    return (
-      this.#position < this.#producerPosition() &&
-      Atomics.load(this.#headers, (this.#position & (this.size - 1)) >>> 2) < 0
-    );
+  /** Of the record at the position: negative while the kernel writes it. */
+  #header(): number {
+    return Atomics.load(this.#headers, (this.#position & (this.size - 1)) >>> 2);
+  }
+
+  /** Near enough: above 2^53 ns (104 days) neighbours within some nanoseconds count as equal. */
+  #time(timeAt: number): number {
+    const word = ((this.#position & (this.size - 1)) + HEADER_BYTES + timeAt) >>> 2;
+    return this.#headers[word + 1]! * 0x1_0000_0000 + (this.#headers[word]! >>> 0);
+  }
+
+  #advance(header: number): void {
+    this.#position += ((header & LENGTH_MASK) + HEADER_BYTES + 7) & ~7;
   }
 
   #publish(): void {
     if (this.#published !== this.#position && !this.#closed) {
       this.#published = this.#position;
       Atomics.store(this.#consumer, 0, BigInt(this.#position));
-    }
-  }
-
-  /** Positions stay below 2^53: that is 9 PB of events. The high half is read twice, so that a carry between the reads shows. */
-  #producerPosition(): number {
-    for (;;) {
-      const high = Atomics.load(this.#producer, 1);
-      const low = Atomics.load(this.#producer, 0) >>> 0;
-      if (high === Atomics.load(this.#producer, 1)) {
-        return high * 0x1_0000_0000 + low;
-      }
     }
   }
 }

@@ -1,33 +1,36 @@
 import { type PollHandle, pollReadable } from './libc.ts';
 
 export interface RingPollerOptions {
-  readonly fd: number;
+  readonly fds: readonly number[];
   /** Reads what is there, at most `batchLimit` records, and returns how many. */
   readonly drain: () => number;
   readonly batchLimit: number;
   readonly onError: ((error: unknown) => void) | undefined;
 }
 
-/** Being notified costs a wake-up for each record that finds the ring empty; from this many at once a timer is cheaper. */
-const BUSY_RECORDS = 16;
+/**
+ * Being notified costs the kernel and us a wake-up for each record that finds its ring empty. When records come more often
+ * than this, looking at that interval is cheaper.
+ */
 const BUSY_INTERVAL_MS = 2;
 
 /**
- * Calls `drain` when the ring has records: by poll while there are few, every 2 ms while there are many, at once while the
- * batch limit is reached. The poll is level-triggered, so changing over loses nothing.
+ * Calls `drain` when a ring has records: by poll while they are rare, every 2 ms while they are not, at once while the batch
+ * limit is reached. The poll is level-triggered, so changing over loses nothing.
  */
 export class RingPoller {
   readonly #options: RingPollerOptions;
-  /** The handle stops when it is collected: the reference keeps it. */
-  readonly #handle: PollHandle;
+  /** A handle stops when it is collected: the reference keeps it. */
+  readonly #handles: readonly PollHandle[];
   #polling = false;
+  #lastRunMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   #closed = false;
 
   constructor(options: RingPollerOptions) {
     this.#options = options;
-    this.#handle = pollReadable(options.fd, () => this.#run());
+    this.#handles = options.fds.map((fd) => pollReadable(fd, () => this.#run()));
     this.#polling = true;
   }
 
@@ -35,7 +38,7 @@ export class RingPoller {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
-    this.#handle.close();
+    for (const handle of this.#handles) handle.close();
   }
 
   #run(): void {
@@ -61,8 +64,7 @@ export class RingPoller {
     if (records >= this.#options.batchLimit) {
       this.#poll(false);
       this.#immediate = setImmediate(() => this.#run());
-    } else if (records >= BUSY_RECORDS || (records === 0 && this.#polling)) {
-      // No record though the poll fired: the kernel is still writing the next one.
+    } else if (this.#isBusy(records)) {
       this.#poll(false);
       this.#timer = setTimeout(() => this.#run(), BUSY_INTERVAL_MS);
     } else {
@@ -70,11 +72,23 @@ export class RingPoller {
     }
   }
 
+  #isBusy(records: number): boolean {
+    const now = performance.now();
+    const interval = now - this.#lastRunMs;
+    this.#lastRunMs = now;
+    // No record though the poll fired: the kernel is still writing the next one.
+    if (records === 0) {
+      return this.#polling;
+    }
+    return !this.#polling || interval < BUSY_INTERVAL_MS;
+  }
+
   #poll(on: boolean): void {
-    if (on && !this.#polling) {
-      this.#handle.start({ readable: true }, () => this.#run());
-    } else if (!on && this.#polling) {
-      this.#handle.stop();
+    if (on !== this.#polling) {
+      for (const handle of this.#handles) {
+        if (on) handle.start({ readable: true }, () => this.#run());
+        else handle.stop();
+      }
     }
     this.#polling = on;
   }

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { sumOfCounter } from '../../src/agent/shared-maps.ts';
 import { compileHook } from '../../src/compiler/compile.ts';
 import type { GenerateOptions } from '../../src/compiler/generate.ts';
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
 import type { KernelFacts, Parameter } from '../../src/compiler/kernel-facts.ts';
 import { BtfFile } from '../../src/ebpf/btf-reader.ts';
 import { readElfSection } from '../../src/ebpf/elf-reader.ts';
-import { counters, frame, limits, processState } from '../../src/events/wire.ts';
+import { COUNTERS, counters, frame, limits, processState } from '../../src/events/wire.ts';
 import type { BpfMap } from '../../src/kernel/bpf-map.ts';
 import { BpfObject } from '../../src/kernel/bpf-object.ts';
 import { collectFacts } from '../../src/kernel/facts.ts';
@@ -18,7 +19,7 @@ import { parameterCount } from './parameters.ts';
 import { hookTarget } from './sketch.ts';
 
 const ringBytes = 1024 * 1024;
-const sharedMaps = ['events', 'processes', 'pending', 'frames', 'stats'] as const;
+const sharedMaps = ['events', 'reserve', 'owners', 'rates', 'processes', 'pending', 'frames', 'stats'] as const;
 
 /** Changes the instructions of an object before it is linked: for tests of the test. */
 export type Tamper = (code: Uint8Array) => void;
@@ -47,6 +48,7 @@ export class FilterHost {
     this.#maps = BpfObject.open(linkObjects([this.#runtime]), 'filter_maps');
     this.#maps.map('events').setMaxEntries(ringBytes);
     this.#maps.map('frames').setMaxEntries(2 * possibleCpuCount() + 14);
+    this.#maps.map('stats').setMaxEntries(COUNTERS * possibleCpuCount());
     this.#maps.load();
     this.#processes = this.#maps.map('processes').open();
     this.#frames = this.#maps.map('frames').open();
@@ -116,8 +118,7 @@ export class FilterHost {
 
   /** Sum of a counter over all CPUs. */
   counter(name: keyof typeof counters): number {
-    const values = this.#stats.lookup(new Uint8Array(Uint32Array.of(counters[name]).buffer))!;
-    return new BigUint64Array(values.buffer).reduce((sum, value) => sum + Number(value), 0);
+    return sumOfCounter(new BigUint64Array(this.#stats.mmap()), counters[name]);
   }
 
   close(): void {

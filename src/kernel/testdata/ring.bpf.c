@@ -4,8 +4,8 @@
 
 /*
  * write_record (raw tracepoint, by test run): context word 0 is a sequence number, word 1 the length of the record's body,
- * word 2 is 1 to discard the record. A record is {u64 sequence; u64 length; body bytes of value (sequence & 0xff)}.
- * Returns 1 when the ring is full.
+ * word 2 is 1 to discard the record, 2 to write it to the ring `minor`. A record is {u64 sequence; u64 length; body bytes
+ * of value (sequence & 0xff)}. Returns 1 when the ring is full.
  */
 
 #define MAX_BODY 2048
@@ -19,7 +19,7 @@ struct record {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536);
-} records SEC(".maps");
+} records SEC(".maps"), minor SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -37,7 +37,7 @@ int write_record(struct bpf_raw_tracepoint_args *ctx)
 	__u64 length = ctx->args[1];
 	__u32 key = 0;
 
-	if (ctx->args[2]) {
+	if (ctx->args[2] == 1) {
 		void *reserved = bpf_ringbuf_reserve(&records, 24, 0);
 
 		if (!reserved)
@@ -53,6 +53,8 @@ int write_record(struct bpf_raw_tracepoint_args *ctx)
 	record->length = length;
 	for (__u32 i = 0; i < 64; i++)
 		record->body[i] = sequence;
+	if (ctx->args[2] == 2)
+		return bpf_ringbuf_output(&minor, record, 16 + length, 0) ? 1 : 0;
 	if (bpf_ringbuf_output(&records, record, 16 + length, 0)) {
 		__sync_fetch_and_add(&lost, 1);
 		return 1;
