@@ -8,7 +8,6 @@
 #define JATAI_CGROUP_RATE_H
 
 #include "lanes.h"
-#include "task.h"
 
 #define SECOND 1000000000ULL
 /* How long below the limit ends it, and in what time at most it is noticed again that it is above. */
@@ -88,7 +87,7 @@ static inline void report_throttle(__u64 cgroup_id, __u64 now, __u64 until)
 /* Whether the event that the present task makes is to be held back. */
 static __noinline bool exceeds_cgroup_rate(void)
 {
-	__u64 cgroup_id = bpf_get_current_cgroup_id();
+	__u64 cgroup_id = current_cgroup_id();
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct cgroup_rate *rate = rate_of(cgroup_id);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The way of a record to the agent. All go to the ring `events`. When it is full, what must not be lost goes to the
- * ring `reserve`: calls that were refused or answered with a signal, and as long as half of it is free also exec, fork
- * and exit records, which tell whose they were, and the returns of calls that were reported.
+ * ring `reserve`: calls that were refused or answered with a signal, and as long as a quarter of it stays free also exec,
+ * fork and exit records, which tell whose they were, and the returns of calls that were reported.
  *
  * Nobody can fill the reserve: a cgroup may have there as much as is still free, and one process of it as much as is
  * still free of the cgroup's part. However many flood, a newcomer finds room. What an owner has there counts until
@@ -12,6 +12,7 @@
 #define JATAI_LANES_H
 
 #include "maps.h"
+#include "task.h"
 
 enum lane {
 	LANE_ORDINARY,
@@ -22,6 +23,8 @@ enum lane {
 #define POSTED 0
 #define NO_ROOM 1
 #define SHARE_USED 2
+/* One part in so many of the reserve. */
+#define KEPT_FOR_DENIALS 4
 /* Before each record in a ring. */
 #define RING_RECORD_HEADER 8
 
@@ -37,16 +40,11 @@ struct {
 	__type(value, struct reserve_share);
 } owners SEC(".maps");
 
-/* Cgroup ids are inode numbers: their complements are no process ids. */
-static inline __u64 process_owner(void)
-{
-	return bpf_get_current_pid_tgid() >> 32;
-}
-
-static inline __u64 cgroup_owner(void)
-{
-	return ~bpf_get_current_cgroup_id();
-}
+/*
+ * Keys of `owners`: process ids, complements of cgroup ids (which are small numbers), each once more for what supports
+ * denials, so that an owner's flood of one kind leaves its share of the other.
+ */
+#define SUPPORT_OWNER (1ULL << 62)
 
 static __noinline struct reserve_share *share_of(__u64 owner, __u64 consumed)
 {
@@ -75,7 +73,7 @@ static inline __u64 free_in_reserve(__u64 consumed, enum lane lane)
 	__u64 used = bpf_ringbuf_query(&reserve, BPF_RB_PROD_POS) - consumed;
 
 	if (lane == LANE_SUPPORT)
-		size /= 2;
+		size -= size / KEPT_FOR_DENIALS;
 	return size > used ? size - used : 0;
 }
 
@@ -88,8 +86,9 @@ static inline void charge(struct reserve_share *share, __u64 bytes)
 static inline long post_in_reserve(void *record, __u64 size, enum lane lane)
 {
 	__u64 consumed = bpf_ringbuf_query(&reserve, BPF_RB_CONS_POS);
-	struct reserve_share *cgroup = share_of(cgroup_owner(), consumed);
-	struct reserve_share *process = share_of(process_owner(), consumed);
+	__u64 kind = lane == LANE_SUPPORT ? SUPPORT_OWNER : 0;
+	struct reserve_share *cgroup = share_of(~current_cgroup_id() ^ kind, consumed);
+	struct reserve_share *process = share_of((bpf_get_current_pid_tgid() >> 32) ^ kind, consumed);
 	__u64 bytes = size + RING_RECORD_HEADER;
 	__u64 left;
 

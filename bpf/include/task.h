@@ -148,22 +148,40 @@ static inline __u32 read_login_uid(struct task_struct *task)
 	return READ(task, loginuid.val);
 }
 
-/* Last component of the path of the task's cgroup, in kernel memory. */
-static inline const char *cgroup_name(struct task_struct *task)
+/*
+ * The cgroup that tells where the task belongs. Where that of the default hierarchy is the root there are only
+ * hierarchies of cgroup v1: the first controller that places the task below its root.
+ */
+static inline struct kernfs_node *cgroup_node(struct task_struct *task)
 {
-	const char *name = READ(task, cgroups, dfl_cgrp, kn, name);
+	struct kernfs_node *node = READ(task, cgroups, dfl_cgrp, kn);
 	char first = 0;
 	int i;
 
-	bpf_probe_read_kernel(&first, 1, name);
-	/* Only hierarchies of cgroup v1: the first controller that places the task below its root. */
+	bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(node, name));
 	for (i = 0; i < 4 && (!first || first == '/'); i++) {
 		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
 
-		name = BPF_CORE_READ(css, cgroup, kn, name);
-		bpf_probe_read_kernel(&first, 1, name);
+		node = BPF_CORE_READ(css, cgroup, kn);
+		bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(node, name));
 	}
-	return name;
+	return node;
+}
+
+/* Last component of its path, in kernel memory. */
+static inline const char *cgroup_name(struct task_struct *task)
+{
+	return BPF_CORE_READ(cgroup_node(task), name);
+}
+
+/* In the default hierarchy ids are those of inodes, and that of the root is 1. */
+#define ROOT_CGROUP 1
+
+static inline __u64 current_cgroup_id(void)
+{
+	__u64 id = bpf_get_current_cgroup_id();
+
+	return id > ROOT_CGROUP ? id : BPF_CORE_READ(cgroup_node(current_task()), id);
 }
 
 #endif

@@ -87,8 +87,8 @@ export const limits = {
   RING_SIZE: 32 * 1024 * 1024,
   /** Bytes of the ring for what must not be lost when that one is full, a power of two. */
   RESERVE_SIZE: 2 * 1024 * 1024,
-  /** Cgroups and processes whose share of the reserve is known at once; the least used one is forgotten. */
-  RESERVE_OWNERS: 2048,
+  /** Shares of the reserve known at once, two for each cgroup and process; the least used one is forgotten. */
+  RESERVE_OWNERS: 4096,
   /** Cgroups whose rate is known at once; the least used one is forgotten. */
   CGROUP_RATES: 4096,
   /** Longest name of a cgroup in a throttle record, the terminating NUL included. */

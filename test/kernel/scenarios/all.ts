@@ -4,6 +4,7 @@ import { burstScenarios } from './burst.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
+import { laneScenarios } from './lanes.ts';
 import { manyPolicyScenarios } from './many-policies.ts';
 import { overrideScenarios } from './override.ts';
 import { policyChangeScenarios } from './policy-changes.ts';
@@ -33,6 +34,7 @@ const everyScenario: readonly Scenario[] = [
   ...manyPolicyScenarios,
   ...policyChangeScenarios,
   ...burstScenarios,
+  ...laneScenarios,
   ...refusalScenarios,
   ...agentDeathScenarios,
 ];
