@@ -83,7 +83,8 @@ static inline void charge(struct reserve_share *share, __u64 bytes)
 	share->end = bpf_ringbuf_query(&reserve, BPF_RB_PROD_POS);
 }
 
-static inline long post_in_reserve(void *record, __u64 size, enum lane lane)
+/* Not inlined: the verifier then keeps the bounds of `size`. */
+static __noinline long post_in_reserve(void *record, __u64 size, enum lane lane)
 {
 	__u64 consumed = bpf_ringbuf_query(&reserve, BPF_RB_CONS_POS);
 	__u64 kind = lane == LANE_SUPPORT ? SUPPORT_OWNER : 0;

@@ -13,6 +13,7 @@ import {
   type Struct,
   sockaddrValue,
   sockValue,
+  throttleRecord,
   valueHeader,
 } from './wire.ts';
 
@@ -46,6 +47,8 @@ export interface HeaderFields {
   readonly execKtime: bigint;
   readonly tgid: number;
   readonly tid?: number;
+  /** `recordFlags` bits. */
+  readonly recordFlags?: number;
 }
 
 export interface ExecFields extends HeaderFields {
@@ -140,6 +143,12 @@ export function returnBytes(fields: HeaderFields & { callId: bigint; value: bigi
   return withHeader(recordKinds.RETURN, fields, fixed);
 }
 
+export function throttleBytes(fields: HeaderFields & { cgroupId: bigint; until: bigint; name: string }): Buffer {
+  const { cgroupId, until, name } = fields;
+  const fixed = structBytes(throttleRecord, { cgroup_id: cgroupId, until, name: Buffer.from(name) });
+  return withHeader(recordKinds.THROTTLE, fields, fixed);
+}
+
 export function numberBytes(value: bigint | number): Buffer {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(value)));
@@ -174,6 +183,7 @@ function withHeader(kind: number, fields: HeaderFields, fixed: Buffer, ...parts:
   const header = structBytes(recordHeader, {
     size: record.length,
     kind,
+    flags: fields.recordFlags ?? 0,
     ktime: fields.ktime,
     exec_ktime: fields.execKtime,
     tgid: fields.tgid,

@@ -11,6 +11,7 @@ import {
   numberBytes,
   returnBytes,
   sockBytes,
+  throttleBytes,
 } from '../events/test-record.ts';
 import { processFlags } from '../events/wire.ts';
 import { colorsFor } from './colors.ts';
@@ -55,6 +56,11 @@ describe('compactText of process events', () => {
       'exit by signal',
       [exec(), exitBytes({ ...process1, code: 9 })],
       '💥 exit    node1 /usr/bin/curl https://x "a b" SIGKILL',
+    ],
+    [
+      'a cgroup that exceeds its rate',
+      [throttleBytes({ ...process1, cgroupId: 5n, until: 9n, name: 'session-4.scope' })],
+      '🧬 throttle node1 START session-4.scope',
     ],
     ['an unknown process', [exitBytes({ ...process1, code: 0 })], '💥 exit    node1 "<pid 7>" 0'],
     [
