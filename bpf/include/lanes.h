@@ -90,18 +90,18 @@ static __noinline long post_in_reserve(void *record, __u64 size, enum lane lane)
 	__u64 kind = lane == LANE_SUPPORT ? SUPPORT_OWNER : 0;
 	struct reserve_share *cgroup = share_of(~current_cgroup_id() ^ kind, consumed);
 	struct reserve_share *process = share_of((bpf_get_current_pid_tgid() >> 32) ^ kind, consumed);
-	__u64 bytes = size + RING_RECORD_HEADER;
 	__u64 left;
 
 	if (!cgroup || !process)
 		return NO_ROOM;
-	left = part_left(free_in_reserve(consumed, lane), cgroup->bytes);
-	if (bytes > part_left(left, process->bytes))
+	left = part_left(part_left(free_in_reserve(consumed, lane), cgroup->bytes), process->bytes);
+	/* `size` alone on one side: 6.12's verifier forgets its bounds when a sum of it is compared. */
+	if (left < RING_RECORD_HEADER || size > left - RING_RECORD_HEADER)
 		return SHARE_USED;
 	if (bpf_ringbuf_output(&reserve, record, size, 0))
 		return NO_ROOM;
-	charge(cgroup, bytes);
-	charge(process, bytes);
+	charge(cgroup, size + RING_RECORD_HEADER);
+	charge(process, size + RING_RECORD_HEADER);
 	count(COUNTER_RESERVE_RECORDS);
 	return POSTED;
 }
