@@ -80,7 +80,7 @@ static inline void report_throttle(__u64 cgroup_id, __u64 now, __u64 until)
 	record->cgroup_id = cgroup_id;
 	record->until = until;
 	record->name[0] = 0;
-	bpf_probe_read_kernel_str(record->name, sizeof(record->name), cgroup_name(current_task()));
+	read_cgroup_name(record->name, sizeof(record->name));
 	bpf_ringbuf_submit(record, 0);
 }
 

@@ -324,10 +324,18 @@ static inline struct task_struct *current_task(void)
 #endif
 }
 
+/* One word since 6.3. */
+struct kernel_cap_struct___word {
+	__u64 val;
+} __attribute__((preserve_access_index));
+
 static inline __u64 read_capability_set(const kernel_cap_t *set)
 {
+	const struct kernel_cap_struct___word *word = (const void *)set;
 	__u64 bits = 0;
 
+	if (TYPED && bpf_core_field_exists(word->val))
+		return word->val;
 	bpf_probe_read_kernel(&bits, sizeof(bits), set);
 	return bits;
 }

@@ -58,13 +58,20 @@ static inline void read_credentials(struct credentials *out, const struct cred *
 	out->padding = 0;
 }
 
-/* Pids of all levels are an array: its elements can only be copied. */
+/*
+ * Pids of all levels of namespaces are an array, of which only a fixed element can be loaded: the first, which is that of
+ * tasks outside of containers.
+ */
 static inline __u32 pid_namespace_inum(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
 	struct pid_namespace *pid_ns = NULL;
+	struct pid *pid;
+	__u32 level;
 
+	if (TYPED && !READ(task, thread_pid, level))
+		return READ(task, thread_pid, numbers[0].ns, ns.inum);
+	pid = BPF_CORE_READ(task, thread_pid);
+	level = BPF_CORE_READ(pid, level);
 	bpf_core_read(&pid_ns, sizeof(pid_ns), &pid->numbers[level].ns);
 	return BPF_CORE_READ(pid_ns, ns.inum);
 }
@@ -132,10 +139,13 @@ static inline void read_namespaces(__u32 *out, struct task_struct *task)
 /* Pid of the process in its own pid namespace. */
 static inline __u32 read_namespace_pid(struct task_struct *task)
 {
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
-	__u32 level = BPF_CORE_READ(pid, level);
-	__u32 nr = 0;
+	struct pid *pid;
+	__u32 level, nr = 0;
 
+	if (TYPED && !READ(task, group_leader, thread_pid, level))
+		return READ(task, group_leader, thread_pid, numbers[0].nr);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
 	bpf_core_read(&nr, sizeof(nr), &pid->numbers[level].nr);
 	return nr;
 }
@@ -149,16 +159,16 @@ static inline __u32 read_login_uid(struct task_struct *task)
 }
 
 /*
- * The cgroup that tells where the task belongs. Where that of the default hierarchy is the root there are only
- * hierarchies of cgroup v1: the first controller that places the task below its root.
+ * For a task at the root of the default hierarchy, where there may be only hierarchies of cgroup v1: its cgroup under the
+ * first controller that places it below the root.
  */
-static inline struct kernfs_node *cgroup_node(struct task_struct *task)
+static __noinline __attribute__((unused)) struct kernfs_node *legacy_cgroup(void)
 {
-	struct kernfs_node *node = READ(task, cgroups, dfl_cgrp, kn);
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct kernfs_node *node = NULL;
 	char first = 0;
 	int i;
 
-	bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(node, name));
 	for (i = 0; i < 4 && (!first || first == '/'); i++) {
 		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
 
@@ -168,10 +178,16 @@ static inline struct kernfs_node *cgroup_node(struct task_struct *task)
 	return node;
 }
 
-/* Last component of its path, in kernel memory. */
-static inline const char *cgroup_name(struct task_struct *task)
+/* Copies the last component of the path of the current task's cgroup; its length with the NUL, negative if unknown. */
+static inline long read_cgroup_name(void *to, __u32 size)
 {
-	return BPF_CORE_READ(cgroup_node(task), name);
+	struct task_struct *task = current_task();
+	long length = bpf_probe_read_kernel_str(to, size, READ(task, cgroups, dfl_cgrp, kn, name));
+
+	/* The name of the root is empty, or a slash. */
+	if (length > 1 && *(char *)to != '/')
+		return length;
+	return bpf_probe_read_kernel_str(to, size, BPF_CORE_READ(legacy_cgroup(), name));
 }
 
 /* In the default hierarchy ids are those of inodes, and that of the root is 1. */
@@ -181,7 +197,7 @@ static inline __u64 current_cgroup_id(void)
 {
 	__u64 id = bpf_get_current_cgroup_id();
 
-	return id > ROOT_CGROUP ? id : BPF_CORE_READ(cgroup_node(current_task()), id);
+	return id > ROOT_CGROUP ? id : BPF_CORE_READ(legacy_cgroup(), id);
 }
 
 #endif

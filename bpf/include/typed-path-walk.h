@@ -76,14 +76,15 @@ static long typed_step(__u32 index, struct typed_walk *at)
 static __noinline __u64 walk_typed_path(char *slot, volatile struct walk_state *walk, struct dentry *dentry,
 					struct vfsmount *vfsmount)
 {
-	struct fs_struct *fs = BPF_CORE_READ(current_task(), fs);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fs_struct *fs = task->fs;
 	struct typed_walk at = {
 		.slot = slot,
 		.walk = walk,
 		.dentry = typed_dentry(dentry),
 		.vfsmount = bpf_rdonly_cast(vfsmount, bpf_core_type_id_kernel(struct vfsmount)),
-		.root = (__u64)BPF_CORE_READ(fs, root.dentry),
-		.root_mount = (__u64)BPF_CORE_READ(fs, root.mnt),
+		.root = (__u64)fs->root.dentry,
+		.root_mount = (__u64)fs->root.mnt,
 	};
 
 	walk->offset = STRING_SIZE;

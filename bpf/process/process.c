@@ -210,15 +210,21 @@ static struct process *enter_process(__u32 tgid, const struct process *from)
 static void remember(struct exec_scratch *scratch, struct exec_record *exec, struct process *process)
 {
 	__u64 start = scratch->walk.offset & (STRING_SIZE - 1);
+	__u64 length = STRING_SIZE - start;
+	__u64 head, tail;
 
 	process->ktime = exec->header.ktime;
 	process->parent_ktime = exec->parent_ktime;
 	process->parent_tgid = exec->parent_tgid;
 	process->tgid = exec->header.tgid;
 	process->flags = exec->flags;
-	process->binary_length = STRING_SIZE - start;
-	bpf_probe_read_kernel_str(process->binary, BINARY_SIZE, scratch->path + start);
-	bpf_probe_read_kernel(process->binary_tail, BINARY_TAIL, scratch->path + STRING_SIZE - BINARY_TAIL);
+	process->binary_length = length;
+	/* With the NUL that stands behind the path, or cut before one. */
+	head = length < BINARY_SIZE ? length + 1 : BINARY_SIZE;
+	bpf_probe_read_kernel(process->binary, head, scratch->path + start);
+	process->binary[BINARY_SIZE - 1] = 0;
+	tail = length < BINARY_TAIL ? length : BINARY_TAIL;
+	bpf_probe_read_kernel(process->binary_tail + BINARY_TAIL - tail, tail, scratch->path + STRING_SIZE - tail);
 }
 
 static void set_parent(struct exec_record *exec, struct task_struct *task, struct process *self)
@@ -293,17 +299,23 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 	if (scratch->walk.status & VALUE_UNRESOLVED)
 		exec->flags |= PROCESS_CWD_UNRESOLVED;
 
-	read = bpf_probe_read_kernel_str(scratch->path, STRING_SIZE, READ(bprm, filename));
+	at &= RECORD_MASK;
+	if (at > EXEC_ROOM - STRING_SIZE)
+		return 0;
+	read = bpf_probe_read_kernel_str(scratch->record + at, STRING_SIZE, READ(bprm, filename));
 	if (read > 0) {
 		exec->filename_length = read - 1;
-		at = append(scratch->record, at, scratch->path, read - 1);
+		at += (exec->filename_length + 7) & ~7U;
 	} else {
 		exec->flags |= PROCESS_ERROR_FILENAME;
 	}
-	read = bpf_probe_read_kernel_str(scratch->path, 256, cgroup_name(task));
+	at &= RECORD_MASK;
+	if (at > EXEC_ROOM - CGROUP_NAME)
+		return 0;
+	read = read_cgroup_name(scratch->record + at, CGROUP_NAME);
 	if (read > 0) {
 		exec->cgroup_length = read - 1;
-		at = append(scratch->record, at, scratch->path, read - 1);
+		at += (exec->cgroup_length + 7) & ~7U;
 	}
 
 	args = READ(task, mm, arg_start);
