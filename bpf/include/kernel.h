@@ -18,6 +18,8 @@
 #define S_ISUID 04000
 #define S_ISGID 02000
 #define S_IXGRP 00010
+/* Controllers whose hierarchy of cgroup v1 is looked at: cpuset, cpu, cpuacct, io. */
+#define LEGACY_CONTROLLERS 4
 #define AF_INET 2
 #define AF_INET6 10
 
@@ -224,7 +226,7 @@ struct cgroup_subsys_state {
 };
 
 struct css_set {
-	struct cgroup_subsys_state *subsys[4];
+	struct cgroup_subsys_state *subsys[LEGACY_CONTROLLERS];
 	struct cgroup *dfl_cgrp;
 };
 
@@ -305,15 +307,30 @@ static inline struct vfsmount *vfsmount_of(struct mount *mount)
 
 /*
  * A field through pointers, each argument one step. Where the verifier knows what a pointer points to, the field is
- * loaded; elsewhere it is copied by a helper, which costs some seventy instructions more.
+ * loaded; elsewhere it is copied by a helper, which costs some seventy instructions more. CAST tells it.
  */
 #ifdef TYPED_POINTERS
 #define TYPED true
 #define READ(...) ___apply(___arrow, ___narg(__VA_ARGS__))(__VA_ARGS__)
+#define CAST(type, pointer) ((type *)bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type)))
 #else
 #define TYPED false
 #define READ(...) BPF_CORE_READ(__VA_ARGS__)
+#define CAST(type, pointer) ((type *)(pointer))
 #endif
+
+extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
+
+/*
+ * A number of which the compiler knows nothing more: it would compare one register and use another, or join loads
+ * through pointers of different kinds, and the verifier would not follow.
+ */
+#define OPAQUE(value)                            \
+	({                                       \
+		__u64 opaque = (value);          \
+		asm volatile("" : "+r"(opaque)); \
+		opaque;                          \
+	})
 
 static inline struct task_struct *current_task(void)
 {

@@ -69,7 +69,7 @@ static inline __u32 pid_namespace_inum(struct task_struct *task)
 	__u32 level;
 
 	if (TYPED && !READ(task, thread_pid, level))
-		return READ(task, thread_pid, numbers[0].ns, ns.inum);
+		return OPAQUE(READ(task, thread_pid, numbers[0].ns, ns.inum));
 	pid = BPF_CORE_READ(task, thread_pid);
 	level = BPF_CORE_READ(pid, level);
 	bpf_core_read(&pid_ns, sizeof(pid_ns), &pid->numbers[level].ns);
@@ -143,7 +143,7 @@ static inline __u32 read_namespace_pid(struct task_struct *task)
 	__u32 level, nr = 0;
 
 	if (TYPED && !READ(task, group_leader, thread_pid, level))
-		return READ(task, group_leader, thread_pid, numbers[0].nr);
+		return OPAQUE(READ(task, group_leader, thread_pid, numbers[0].nr));
 	pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	level = BPF_CORE_READ(pid, level);
 	bpf_core_read(&nr, sizeof(nr), &pid->numbers[level].nr);
@@ -159,23 +159,33 @@ static inline __u32 read_login_uid(struct task_struct *task)
 }
 
 /*
- * For a task at the root of the default hierarchy, where there may be only hierarchies of cgroup v1: its cgroup under the
- * first controller that places it below the root.
+ * For a task at the root of the default hierarchy, where there may be hierarchies of cgroup v1 beside: its cgroup under
+ * the first controller that places it below a root of those; NULL when there is none.
  */
 static __noinline __attribute__((unused)) struct kernfs_node *legacy_cgroup(void)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	struct kernfs_node *node = NULL;
-	char first = 0;
+	struct task_struct *task = current_task();
+	struct css_set *set = READ(task, cgroups);
+	struct cgroup *unified = READ(set, dfl_cgrp);
+	struct cgroup_subsys_state *states[LEGACY_CONTROLLERS];
 	int i;
 
-	for (i = 0; i < 4 && (!first || first == '/'); i++) {
-		struct cgroup_subsys_state *css = BPF_CORE_READ(task, cgroups, subsys[i]);
+	bpf_core_read(states, sizeof(states), &set->subsys);
+#pragma unroll
+	for (i = 0; i < LEGACY_CONTROLLERS; i++) {
+		struct cgroup_subsys_state *state = CAST(struct cgroup_subsys_state, states[i]);
+		struct cgroup *cgroup = READ(state, cgroup);
+		struct kernfs_node *node;
+		char first = 0;
 
-		node = BPF_CORE_READ(css, cgroup, kn);
-		bpf_probe_read_kernel(&first, 1, BPF_CORE_READ(node, name));
+		if ((__u64)cgroup == (__u64)unified)
+			continue;
+		node = READ(cgroup, kn);
+		bpf_probe_read_kernel(&first, 1, READ(node, name));
+		if (first && first != '/')
+			return node;
 	}
-	return node;
+	return NULL;
 }
 
 /* Copies the last component of the path of the current task's cgroup; its length with the NUL, negative if unknown. */

@@ -8,8 +8,6 @@
 
 #include "path-walk.h"
 
-extern void *bpf_rdonly_cast(const void *object, __u32 type_id) __ksym __weak;
-
 /* The mount around a vfsmount: a pointer that went through arithmetic has to be given its type again. */
 static inline struct mount *typed_mount_of(struct vfsmount *vfsmount)
 {

@@ -52,11 +52,9 @@ struct {
 #ifdef TYPED_POINTERS
 #define TRACEPOINT "tp_btf"
 #define walk_seen_path walk_typed_path
-#define CAST(type, pointer) bpf_rdonly_cast((void *)(pointer), bpf_core_type_id_kernel(type))
 #else
 #define TRACEPOINT "raw_tp"
 #define walk_seen_path walk_path
-#define CAST(type, pointer) ((type *)(pointer))
 #endif
 
 static void fill_header(struct record_header *header, __u16 kind, __u32 size, __u16 flags)
@@ -211,7 +209,7 @@ static void remember(struct exec_scratch *scratch, struct exec_record *exec, str
 {
 	__u64 start = scratch->walk.offset & (STRING_SIZE - 1);
 	__u64 length = STRING_SIZE - start;
-	__u64 head, tail;
+	__u64 head, tail, tail_at;
 
 	process->ktime = exec->header.ktime;
 	process->parent_ktime = exec->parent_ktime;
@@ -220,11 +218,17 @@ static void remember(struct exec_scratch *scratch, struct exec_record *exec, str
 	process->flags = exec->flags;
 	process->binary_length = length;
 	/* With the NUL that stands behind the path, or cut before one. */
-	head = length < BINARY_SIZE ? length + 1 : BINARY_SIZE;
+	head = OPAQUE(length + 1);
+	if (head > BINARY_SIZE)
+		head = BINARY_SIZE;
 	bpf_probe_read_kernel(process->binary, head, scratch->path + start);
 	process->binary[BINARY_SIZE - 1] = 0;
-	tail = length < BINARY_TAIL ? length : BINARY_TAIL;
-	bpf_probe_read_kernel(process->binary_tail + BINARY_TAIL - tail, tail, scratch->path + STRING_SIZE - tail);
+	tail = OPAQUE(length);
+	if (tail > BINARY_TAIL)
+		tail = BINARY_TAIL;
+	start = OPAQUE(STRING_SIZE - tail) & (STRING_SIZE - 1);
+	tail_at = OPAQUE(BINARY_TAIL - tail) & (BINARY_TAIL - 1);
+	bpf_probe_read_kernel(process->binary_tail + tail_at, tail, scratch->path + start);
 }
 
 static void set_parent(struct exec_record *exec, struct task_struct *task, struct process *self)
@@ -322,8 +326,7 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 	at = append_arguments(scratch, at, args, READ(task, mm, arg_end));
 	exec->header.size = at;
 	/* In 64 bits: 5.10 does not carry bounds of a 32-bit comparison over. */
-	size = at & RECORD_MASK;
-	asm volatile("" : "+r"(size));
+	size = OPAQUE(at & RECORD_MASK);
 	if (size > EXEC_ROOM)
 		return 0;
 	if (post(exec, size, LANE_SUPPORT)) {
