@@ -91,9 +91,7 @@ export class EventEncoder {
 
   #writeThrottle({ type, cgroup }: ThrottleEvent): void {
     const { writer } = this;
-    writer.ascii(`{"process_throttle":{"type":"${type}"`);
-    if (cgroup.end === cgroup.start) return;
-    writer.ascii(',"cgroup":');
+    writer.ascii(`{"process_throttle":{"type":"${type}","cgroup":`);
     writer.string(cgroup.bytes, cgroup.start, cgroup.end);
   }
 

@@ -85,6 +85,12 @@ describe('throttle events', () => {
     expect(pipeline.counters().unknownProcesses).toBe(0);
   });
 
+  test('the root of the cgroups is a slash', () => {
+    const { lines, send } = start();
+    send(throttle(10n, ''));
+    expect(lines).toEqual([line('THROTTLE_START', 10, '/')]);
+  });
+
   test('a name without end is refused', () => {
     const { pipeline, lines, send } = start();
     const record = throttle(10n);

@@ -1,6 +1,6 @@
 import type { ThrottleRecord } from './decode.ts';
 import type { ThrottleEvent } from './events.ts';
-import type { TextRange } from './process.ts';
+import { type TextRange, wholeRange } from './process.ts';
 
 interface ThrottledCgroup {
   readonly cgroup: TextRange;
@@ -28,8 +28,7 @@ export class Throttles {
       }
       return undefined;
     }
-    const bytes = Buffer.from(record.buffer.subarray(record.nameStart, record.nameStart + record.nameLength));
-    const cgroup = { bytes, start: 0, end: bytes.length };
+    const cgroup = nameOf(record);
     this.#cgroups.set(cgroupId, { cgroup, untilLow, untilHigh });
     this.#nextEnd = Math.min(this.#nextEnd, timeOf(untilLow, untilHigh));
     return throttleEvent('THROTTLE_START', cgroup, header.ktimeLow, header.ktimeHigh);
@@ -49,6 +48,13 @@ export class Throttles {
       throttleEvent('THROTTLE_STOP', cgroup, untilLow, untilHigh),
     );
   }
+}
+
+/** The root has no name. */
+function nameOf({ buffer, nameStart, nameLength }: ThrottleRecord): TextRange {
+  return wholeRange(
+    nameLength === 0 ? Buffer.from('/') : Buffer.from(buffer.subarray(nameStart, nameStart + nameLength)),
+  );
 }
 
 function throttleEvent(

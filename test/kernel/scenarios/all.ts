@@ -1,6 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts';
 import { agentDeathScenarios } from './agent-death.ts';
 import { burstScenarios } from './burst.ts';
+import { cgroupRateScenarios } from './cgroup-rate.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
@@ -35,6 +36,7 @@ const everyScenario: readonly Scenario[] = [
   ...policyChangeScenarios,
   ...burstScenarios,
   ...laneScenarios,
+  ...cgroupRateScenarios,
   ...refusalScenarios,
   ...agentDeathScenarios,
 ];
