@@ -4,9 +4,9 @@
  * ring `reserve`: calls that were refused or answered with a signal, and as long as a quarter of it stays free also exec,
  * fork and exit records, which tell whose they were, and the returns of calls that were reported.
  *
- * Nobody can fill the reserve: a cgroup may have there as much as is still free, and one process of it as much as is
- * still free of the cgroup's part. However many flood, a newcomer finds room. What an owner has there counts until
- * the agent has read all of it. None of this is touched before the ring is full.
+ * Nobody can fill the reserve: a cgroup may have there half as much as is still free, and one process of it half as
+ * much as is still free of the cgroup's part. However many flood, a newcomer finds room. What an owner has there
+ * counts until the agent has read all of it. None of this is touched before the ring is full.
  */
 #ifndef JATAI_LANES_H
 #define JATAI_LANES_H
@@ -61,7 +61,7 @@ static __noinline struct reserve_share *share_of(__u64 owner, __u64 consumed)
 	return share;
 }
 
-/* What a member that has `used` may add, and its siblings together as well: as much again as would stay free. */
+/* What an owner that has `used` may add, where `room` is free: it may have half as much as that. */
 static inline __u64 part_left(__u64 room, __u64 used)
 {
 	return room / 2 > used ? room / 2 - used : 0;
