@@ -1,5 +1,5 @@
 import { COUNTERS, cgroupRate, frame, limits, processState, reserveShare } from '../events/wire.ts';
-import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
+import { BPF_F_MMAPABLE, BpfMap, type MapDefinition } from '../kernel/bpf-map.ts';
 import type { BpfObject } from '../kernel/bpf-object.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
@@ -14,6 +14,33 @@ export interface SharedMapsOptions {
   readonly ringSize?: number;
   /** Undefined: no limit. */
   readonly cgroupRate?: CgroupRate | undefined;
+}
+
+/** Makes a map of this definition, or finds one. */
+export type MakeMap = (definition: MapDefinition) => BpfMap;
+
+/** The shared maps by name. */
+export function sharedMapDefinitions({ ringSize = limits.RING_SIZE, cgroupRate: rate }: SharedMapsOptions) {
+  const cpuCount = possibleCpuCount();
+  const frames = framesPerCpu * cpuCount + framesReserve;
+  const statsFlags = BPF_F_MMAPABLE;
+  /* Without a limit programs do not touch it. */
+  const rates = rate === undefined ? 1 : limits.CGROUP_RATES;
+  const maps = {
+    events: { type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: ringSize },
+    reserve: { type: 'ringBuffer', keySize: 0, valueSize: 0, maxEntries: limits.RESERVE_SIZE },
+    owners: { type: 'lruHash', keySize: 8, valueSize: reserveShare.size, maxEntries: limits.RESERVE_OWNERS },
+    rates: { type: 'lruPercpuHash', keySize: 8, valueSize: cgroupRate.size, maxEntries: rates },
+    processes: { type: 'hash', keySize: 4, valueSize: processState.size, maxEntries: limits.PROCESSES },
+    stats: { type: 'array', keySize: 4, valueSize: 8, maxEntries: COUNTERS * cpuCount, flags: statsFlags },
+    frames: { type: 'array', keySize: 4, valueSize: frame.size, maxEntries: frames },
+    pending: { type: 'hash', keySize: pendingKeySize, valueSize: 8, maxEntries: limits.PENDING_RETURNS },
+  } as const satisfies Record<string, Omit<MapDefinition, 'name'>>;
+  const named = Object.entries(maps).map(([name, definition]): [string, MapDefinition] => [
+    name,
+    { ...definition, name },
+  ]);
+  return Object.fromEntries(named) as Record<keyof typeof maps, MapDefinition>;
 }
 
 /**
@@ -33,54 +60,17 @@ export class SharedMaps {
   readonly #cgroupRate: CgroupRate | undefined;
   readonly #counters: BigUint64Array;
 
-  constructor(options: SharedMapsOptions = {}) {
+  constructor(options: SharedMapsOptions = {}, make: MakeMap = BpfMap.create) {
+    const definitions = sharedMapDefinitions(options);
     this.#cgroupRate = options.cgroupRate;
-    this.events = createRing('events', options.ringSize ?? limits.RING_SIZE);
-    this.reserve = createRing('reserve', limits.RESERVE_SIZE);
-    this.owners = BpfMap.create({
-      type: 'lruHash',
-      name: 'owners',
-      keySize: 8,
-      valueSize: reserveShare.size,
-      maxEntries: limits.RESERVE_OWNERS,
-    });
-    this.rates = BpfMap.create({
-      type: 'lruPercpuHash',
-      name: 'rates',
-      keySize: 8,
-      valueSize: cgroupRate.size,
-      /* Programs do not touch it then. */
-      maxEntries: options.cgroupRate === undefined ? 1 : limits.CGROUP_RATES,
-    });
-    this.processes = BpfMap.create({
-      type: 'hash',
-      name: 'processes',
-      keySize: 4,
-      valueSize: processState.size,
-      maxEntries: limits.PROCESSES,
-    });
-    this.stats = BpfMap.create({
-      type: 'array',
-      name: 'stats',
-      keySize: 4,
-      valueSize: 8,
-      maxEntries: COUNTERS * this.cpuCount,
-      flags: BPF_F_MMAPABLE,
-    });
-    this.frames = BpfMap.create({
-      type: 'array',
-      name: 'frames',
-      keySize: 4,
-      valueSize: frame.size,
-      maxEntries: framesPerCpu * this.cpuCount + framesReserve,
-    });
-    this.pending = BpfMap.create({
-      type: 'hash',
-      name: 'pending',
-      keySize: pendingKeySize,
-      valueSize: 8,
-      maxEntries: limits.PENDING_RETURNS,
-    });
+    this.events = make(definitions.events);
+    this.reserve = make(definitions.reserve);
+    this.owners = make(definitions.owners);
+    this.rates = make(definitions.rates);
+    this.processes = make(definitions.processes);
+    this.stats = make(definitions.stats);
+    this.frames = make(definitions.frames);
+    this.pending = make(definitions.pending);
     this.#counters = new BigUint64Array(this.stats.mmap());
   }
 
@@ -117,8 +107,4 @@ export function sumOfCounter(counters: BigUint64Array, index: number): number {
   let sum = 0;
   for (let at = index; at < counters.length; at += COUNTERS) sum += Number(counters[at]);
   return sum;
-}
-
-function createRing(name: string, size: number): BpfMap {
-  return BpfMap.create({ type: 'ringBuffer', name, keySize: 0, valueSize: 0, maxEntries: size });
 }
