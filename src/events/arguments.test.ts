@@ -24,7 +24,7 @@ describe('arguments', () => {
       const range = wholeRange(Buffer.from(argv));
       const writer = new JsonWriter();
       writer.ascii('"');
-      writeArguments(writer, range);
+      writeArguments(writer, range, Buffer.from('\\"'));
       writer.ascii('"');
       expect(JSON.parse(writer.take().toString())).toBe(expected);
       expect(argumentsText(range)).toBe(expected);

@@ -1,14 +1,20 @@
-import type { JsonWriter } from './json-writer.ts';
 import { type TextRange, textOf } from './process.ts';
 
+/** What `writeArguments` writes to; `escaped` takes text of the kernel, the others what needs no change. */
+export interface ArgumentsWriter {
+  byte(value: number): void;
+  raw(bytes: Buffer): void;
+  escaped(bytes: Buffer, start: number, end: number): void;
+}
+
 /**
- * Writes the arguments of a program as Tetragon does (`pkg/process/args.go`), as the inside of a JSON string: argv[1]
+ * Writes the arguments of a program as Tetragon does (`pkg/process/args.go`), with `quote` for a double quote: argv[1]
  * and the following joined by spaces; an element with a space is put in double quotes, with a blank before it even when
  * it is the first; inner quotes are not escaped; empty elements at the start and at the end disappear.
  *
  * `argv` is argv as it lies in memory, argv[0] included, NUL after each element.
  */
-export function writeArguments(writer: JsonWriter, argv: TextRange): void {
+export function writeArguments(writer: ArgumentsWriter, argv: TextRange, quote: Buffer): void {
   const { bytes } = argv;
   const end = trimmedEnd(argv);
   let start = elementEnd(bytes, argv.start, end) + 1;
@@ -17,9 +23,9 @@ export function writeArguments(writer: JsonWriter, argv: TextRange): void {
     const stop = elementEnd(bytes, start, end);
     const quoted = hasSpace(bytes, start, stop);
     if (quoted || !empty) writer.byte(SPACE);
-    if (quoted) writer.raw(escapedQuote);
+    if (quoted) writer.raw(quote);
     writer.escaped(bytes, start, stop);
-    if (quoted) writer.raw(escapedQuote);
+    if (quoted) writer.raw(quote);
     if (stop > start) empty = false;
     start = stop + 1;
   }
@@ -64,4 +70,3 @@ function hasSpace(bytes: Buffer, start: number, end: number): boolean {
 }
 
 const SPACE = 0x20;
-const escapedQuote = Buffer.from('\\"');

@@ -24,7 +24,7 @@ import { type AssembledExec, ExecAssembler } from './exec-assembler.ts';
 import { PlanTable } from './plan-table.ts';
 import type { Process } from './process.ts';
 import { ProcessCache } from './process-cache.ts';
-import { ProcessEncoder } from './process-encoder.ts';
+import { ProcessEncoder, type ProcessEncoderOptions } from './process-encoder.ts';
 import { passesReturnFilters } from './return-filter.ts';
 import { callIdOf, type PendingCall, ReturnMerger } from './return-merger.ts';
 import { Throttles } from './throttles.ts';
@@ -78,6 +78,8 @@ export interface PipelineCounters {
 export class EventPipeline {
   readonly cache: ProcessCache;
   readonly clock: WallClock;
+  /** What another encoder needs to write the same events. */
+  readonly encoding: ProcessEncoderOptions;
   readonly #lines: readonly LineSink[];
   readonly #typed: readonly TypedSink[];
   readonly #encoder: EventEncoder;
@@ -104,14 +106,8 @@ export class EventPipeline {
       withNamespaces,
     });
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
-    const processes = new ProcessEncoder({
-      nodeName,
-      clock: this.clock,
-      withCredentials,
-      withNamespaces,
-      hostNamespaces,
-    });
-    this.#encoder = new EventEncoder(processes, this.clock, nodeName);
+    this.encoding = { nodeName, clock: this.clock, withCredentials, withNamespaces, hostNamespaces };
+    this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName);
     this.#plans = new PlanTable(graceSeconds);
     this.#merger = new ReturnMerger(options.pendingReturns ?? limits.PENDING_RETURNS);
     this.#lines = options.sinks.filter((sink) => sink.takes === 'lines');

@@ -257,7 +257,7 @@ function writeEscape(buffer: Buffer, out: number, byte: number): number {
 }
 
 /** Bytes of the UTF-8 sequence at `index`, or 0 when it is not one (overlong forms and surrogates included). */
-function utf8Size(bytes: Buffer, index: number, end: number): number {
+export function utf8Size(bytes: Buffer, index: number, end: number): number {
   const first = bytes[index]!;
   if (first < 0xc2 || first > 0xf4) return 0;
   const size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;

@@ -78,7 +78,7 @@ export class ProcessEncoder {
       writer.raw(key.cwd);
       writer.string(cwd.bytes, cwd.start, cwd.end);
     }
-    const binary = image.binary.end > image.binary.start ? image.binary : absoluteFilename(process);
+    const binary = binaryOf(process);
     if (binary.end > binary.start) {
       writer.raw(key.binary);
       writer.escaped(binary.bytes, binary.start, binary.end);
@@ -87,7 +87,7 @@ export class ProcessEncoder {
     }
     if (!hasNoArguments(image.args)) {
       writer.raw(key.arguments);
-      writeArguments(writer, image.args);
+      writeArguments(writer, image.args, escapedQuote);
       writer.byte(QUOTE);
     }
   }
@@ -174,19 +174,30 @@ export function containerId({ bytes, start, end }: TextRange): string {
   return id?.[1]?.slice(0, 31) ?? '';
 }
 
-/** `,"flags":"execve rootcwd"`: the words of Tetragon's `flags` in its order, nothing when there are none. */
+/** `execve rootcwd`: the words of Tetragon's `flags` in its order; empty when there are none. */
+export function flagsText(flags: number): string {
+  const words = flagNames.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name);
+  return words.join(' ');
+}
+
+/** `,"flags":"execve rootcwd"`, nothing when there are none. */
 function encodedFlags(flags: number): Buffer {
   const relevant = flags & namedFlags;
   let encoded = cachedFlags.get(relevant);
   if (encoded === undefined) {
-    const words = flagNames.filter(([flag]) => (relevant & flag) !== 0).map(([, name]) => name);
-    encoded = Buffer.from(words.length === 0 ? '' : `,"flags":"${words.join(' ')}"`);
+    const text = flagsText(relevant);
+    encoded = Buffer.from(text === '' ? '' : `,"flags":"${text}"`);
     cachedFlags.set(relevant, encoded);
   }
   return encoded;
 }
 
-/** The path given to execve, made absolute; what is left when the kernel could not name the binary. */
+/** The path of what runs; that given to execve, made absolute, when the kernel could not name the binary. */
+export function binaryOf(process: Process): TextRange {
+  const { binary } = process.image;
+  return binary.end > binary.start ? binary : absoluteFilename(process);
+}
+
 function absoluteFilename(process: Process): TextRange {
   const { filename, cwd } = process.image;
   if (filename.end === filename.start || filename.bytes[filename.start] === SLASH || cwd.end === cwd.start) {
@@ -198,6 +209,7 @@ function absoluteFilename(process: Process): TextRange {
   return { bytes, start: 0, end: bytes.length };
 }
 
+const escapedQuote = Buffer.from('\\"');
 const SLASH = 0x2f;
 const QUOTE = 0x22;
 const CLOSING_BRACE = 0x7d;
@@ -236,7 +248,8 @@ const flagNames = [
 const namedFlags = flagNames.reduce((mask, [flag]) => mask | flag, 0);
 const cachedFlags = new Map<number, Buffer>();
 
-const raisedFlags = [
+/** Flags of a process by the names of `ProcessPrivilegesChanged`. */
+export const raisedFlags = [
   [processFlags.RAISED_FILE_CAPS, 'PRIVILEGES_RAISED_EXEC_FILE_CAP'],
   [processFlags.RAISED_SETUID, 'PRIVILEGES_RAISED_EXEC_FILE_SETUID'],
   [processFlags.RAISED_SETGID, 'PRIVILEGES_RAISED_EXEC_FILE_SETGID'],

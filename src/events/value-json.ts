@@ -63,7 +63,7 @@ function writeValue(writer: JsonWriter, value: EventValue): void {
     case 'syscall':
       writer.ascii('{"syscall_id":{');
       if (value.id !== 0) writer.ascii(`"id":${value.id},`);
-      writer.ascii(`"abi":"${value.compat ? compatAbi : nativeAbi}"}`);
+      writer.ascii(`"abi":"${abiName(value.compat)}"}`);
       break;
     default:
       value satisfies never;
@@ -173,6 +173,10 @@ const pathEnd = Buffer.from('",');
 const deletedEnd = Buffer.from(' (deleted)",');
 const permissions: (Buffer | undefined)[] = [];
 
-/** Names of the system call tables, as Tetragon writes them. */
+/** Name of a system call table, as Tetragon writes it; `compat` is that of 32-bit programs. */
+export function abiName(compat: boolean): string {
+  return compat ? compatAbi : nativeAbi;
+}
+
 const nativeAbi = process.arch === 'arm64' ? 'arm64' : 'x64';
 const compatAbi = process.arch === 'arm64' ? 'arm32' : 'i386';

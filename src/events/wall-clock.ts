@@ -23,15 +23,17 @@ export class WallClock {
     }
   }
 
+  /** Seconds and nanoseconds since 1970. */
+  wallTime(ktimeLow: number, ktimeHigh: number): WallTime {
+    const { seconds, nanoseconds } = splitNanoseconds(ktimeLow, ktimeHigh);
+    const sum = nanoseconds + this.#offsetNanoseconds;
+    const carry = sum >= 1e9 ? 1 : 0;
+    return { seconds: seconds + this.#offsetSeconds + carry, nanoseconds: sum - carry * 1e9 };
+  }
+
   /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second, as protobuf writes a Timestamp in JSON; without quotes. */
   write(writer: JsonWriter, ktimeLow: number, ktimeHigh: number): void {
-    let { seconds, nanoseconds } = splitNanoseconds(ktimeLow, ktimeHigh);
-    seconds += this.#offsetSeconds;
-    nanoseconds += this.#offsetNanoseconds;
-    if (nanoseconds >= 1e9) {
-      nanoseconds -= 1e9;
-      seconds += 1;
-    }
+    const { seconds, nanoseconds } = this.wallTime(ktimeLow, ktimeHigh);
     if (seconds !== this.#cachedSeconds) {
       this.#cachedText.write(dateTimeText(seconds), 'latin1');
       this.#cachedSeconds = seconds;
@@ -42,12 +44,18 @@ export class WallClock {
   }
 }
 
+export interface WallTime {
+  readonly seconds: number;
+  /** 0 to 999,999,999. */
+  readonly nanoseconds: number;
+}
+
 /** Seconds since boot, rounded: for ages, not for display. */
 export function approximateSeconds(ktimeLow: number, ktimeHigh: number): number {
   return (ktimeHigh * 0x1_0000_0000 + ktimeLow) / 1e9;
 }
 
-function splitNanoseconds(low: number, high: number): { seconds: number; nanoseconds: number } {
+function splitNanoseconds(low: number, high: number): WallTime {
   if (high >= exactHighWords) {
     const ktime = (BigInt(high) << 32n) | BigInt(low);
     return { seconds: Number(ktime / billion), nanoseconds: Number(ktime % billion) };
