@@ -4,6 +4,9 @@ import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
+import type { MatchCounts } from '../events/match-counts.ts';
+import type { ProcessCache } from '../events/process-cache.ts';
+import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
@@ -13,7 +16,7 @@ import { BaseSensors } from './base-sensors.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
 import { HookTable } from './hook-table.ts';
-import { type ApplyResult, PolicyManager } from './policy-manager.ts';
+import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
 import { SharedMaps } from './shared-maps.ts';
 
 export interface AgentOptions {
@@ -106,6 +109,7 @@ export class Agent {
         addPlan: (plan) => this.#pipeline.addPlan(plan),
         retirePlan: (planId) => this.#pipeline.retirePlan(planId, bootTimeNs()),
       },
+      matches: this.#pipeline.matches,
       sourceText: options.sourceText,
     });
     const { events, reserve } = this.#maps;
@@ -120,6 +124,34 @@ export class Agent {
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
     return this.#policies.apply(policies);
+  }
+
+  /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
+  setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
+    return this.#policies.applyWith(policies, required);
+  }
+
+  /** Bytes of kernel memory by policy. */
+  policyMemory(): Map<Policy, number> {
+    return this.#policies.kernelMemory();
+  }
+
+  /** What encoders of events need. */
+  get encoding(): ProcessEncoderOptions {
+    return this.#pipeline.encoding;
+  }
+
+  /**
+   * How often each selector matched until this moment: what is in the ring is handled first. Matches whose record found
+   * no room in the ring are missing.
+   */
+  matchCounts(): MatchCounts {
+    this.#drain();
+    return this.#pipeline.matches;
+  }
+
+  get processes(): ProcessCache {
+    return this.#pipeline.cache;
   }
 
   counters(): AgentCounters {
@@ -137,7 +169,7 @@ export class Agent {
     this.#reportLosses();
     this.#table.close();
     this.#sensors.close();
-    this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+    this.#drain();
     this.#rings.close();
     this.#pipeline.close();
     this.#reportDrops();
@@ -146,6 +178,10 @@ export class Agent {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #drain(): void {
+    this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
   }
 
   #keepHouse(): void {

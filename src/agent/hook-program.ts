@@ -2,6 +2,7 @@ import type { CompiledProgram } from '../compiler/compile.ts';
 import type { SourceLine } from '../ebpf/instruction.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { linkObjects } from '../kernel/linker.ts';
+import { programMemoryBytes } from '../kernel/program-info.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** A compiled program, linked with the runtime and loaded: what a slot of a dispatcher points to. */
@@ -29,6 +30,11 @@ export class HookProgram {
 
   get fd(): number {
     return this.#object.program(this.#name).fd;
+  }
+
+  /** Bytes of kernel memory that are locked for the program. */
+  memoryBytes(): number {
+    return programMemoryBytes(this.fd);
   }
 
   close(): void {

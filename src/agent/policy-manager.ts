@@ -2,6 +2,7 @@ import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from
 import type { ResolvedHook } from '../compiler/hook-plan.ts';
 import { resolvePolicy } from '../compiler/resolve.ts';
 import type { EventPlan } from '../events/event-plan.ts';
+import type { MatchCounts } from '../events/match-counts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
@@ -12,6 +13,7 @@ export interface PolicyManagerOptions extends CompileOptions {
   readonly table: HookTable;
   /** Told of a plan before its program runs, and after it has stopped. */
   readonly plans: { addPlan(plan: EventPlan): void; retirePlan(planId: number): void };
+  readonly matches: MatchCounts;
 }
 
 export interface PolicyRefusal {
@@ -77,6 +79,40 @@ export class PolicyManager {
     }
   }
 
+  /**
+   * The same with one policy that must be loaded in full, or nothing changes: returns why it cannot be then. `policies`
+   * contains it; those that cannot be loaded already are left out as before.
+   */
+  applyWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
+    const errors = this.#resolve(required).diagnostics.filter(isError);
+    if (errors.length > 0) return { policy: required, diagnostics: errors };
+    const refused = new Map(this.#result.refused.map(({ policy, diagnostics }) => [policy, diagnostics]));
+    const isCandidate = (policy: Policy) => policy === required || this.#isLive(policy) || !refused.has(policy);
+    const candidates = policies.filter(isCandidate);
+    const failure = this.#tryApply(candidates);
+    if (failure !== undefined) return { policy: required, diagnostics: failure.diagnostics };
+    const stillRefused = new Map([...refused].filter(([policy]) => policies.includes(policy) && policy !== required));
+    this.#result = this.#describe(candidates, stillRefused);
+    return this.#result;
+  }
+
+  #isLive(policy: Policy): boolean {
+    return this.#result.loaded.includes(policy);
+  }
+
+  /** Bytes of kernel memory for the programs of each policy: those of a hook are shared equally among its policies. */
+  kernelMemory(): Map<Policy, number> {
+    const bytes = new Map<Policy, number>();
+    for (const [key, hooks] of this.#groups) {
+      const live = this.#options.table.live.get(key);
+      if (live === undefined) continue;
+      const total = live.entry.memoryBytes() + (live.returns?.memoryBytes() ?? 0);
+      const members = new Set(hooks.map(({ policy }) => policy));
+      for (const policy of members) bytes.set(policy, (bytes.get(policy) ?? 0) + Math.ceil(total / members.size));
+    }
+    return bytes;
+  }
+
   #describe(candidates: readonly Policy[], refused: ReadonlyMap<Policy, readonly Diagnostic[]>): ApplyResult {
     const loaded = candidates.filter((policy) => this.#resolve(policy).hooks.length > 0 || !refused.has(policy));
     return {
@@ -113,12 +149,21 @@ export class PolicyManager {
       fresh.push(loaded);
       next.set(key, loaded);
     }
-    for (const hook of fresh) plans.addPlan(hook.plan.events);
+    for (const hook of fresh) this.#announce(hook);
     const retired = [...table.live].filter(([key, hook]) => next.get(key) !== hook);
     table.switchTo(next);
     for (const [, hook] of retired) plans.retirePlan(hook.plan.planId);
     this.#groups = groups;
     return undefined;
+  }
+
+  /** Makes the records of a program understood and its matches counted; to be called before it runs. */
+  #announce({ plan }: LiveHook): void {
+    const { plans, matches } = this.#options;
+    plans.addPlan(plan.events);
+    for (const { resolved, selectors } of plan.specs) {
+      for (const { bit } of selectors) matches.bind(plan.events.selectors[bit]!, resolved.hook);
+    }
   }
 
   #loadGroup(key: string, hooks: readonly ResolvedHook[]): LiveHook | GroupFailure {

@@ -1,22 +1,18 @@
-import type { Agent } from '../agent/agent.ts';
 import type { PolicyFiles, PolicyLoader } from '../agent/policy-files.ts';
 import type { ApplyResult } from '../agent/policy-manager.ts';
+import type { PolicyRegistry } from '../agent/policy-registry.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Policy, PolicyMode } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
 
-/** The policies on disk, made the active ones of an agent; tells on standard error what became of them. */
+/** The policies on disk, made active in an agent; tells on standard error what became of them. */
 export class ActivePolicies {
-  readonly #agent: Agent;
+  readonly #registry: PolicyRegistry;
   readonly #loader: PolicyLoader;
-  readonly #mode: PolicyMode | undefined;
   #line = '';
 
-  /** `mode`, when given, overrides what policies say. */
-  constructor(agent: Agent, loader: PolicyLoader, mode: PolicyMode | undefined) {
-    this.#agent = agent;
+  constructor(registry: PolicyRegistry, loader: PolicyLoader) {
+    this.#registry = registry;
     this.#loader = loader;
-    this.#mode = mode;
   }
 
   /** What came of the last load: `ready: 3 policies, 4 hooks, 0 refused`. */
@@ -36,9 +32,7 @@ export class ActivePolicies {
   }
 
   #apply(files: PolicyFiles, word: string): boolean {
-    const mode = this.#mode;
-    const policies = mode === undefined ? files.policies : files.policies.map((policy) => withMode(policy, mode));
-    const result = this.#agent.setPolicies(policies);
+    const result = this.#registry.setFiles(files.policies);
     const errors = files.diagnostics.filter(({ severity }) => severity === 'error').length + files.unreadable.length;
     this.#line = readyLine(word, result, errors);
     this.#tell(files, result);
@@ -71,16 +65,4 @@ function joinEqual(diagnostics: readonly Diagnostic[]): Diagnostic[] {
 function readyLine(word: string, result: ApplyResult, errors: number): string {
   const refusals = result.refused.reduce((sum, { diagnostics }) => sum + diagnostics.length, errors);
   return `${word}: ${result.loaded.length} policies, ${result.hookCount} hooks, ${refusals} refused`;
-}
-
-const policiesInMode = new WeakMap<object, Map<PolicyMode, Policy>>();
-
-/** The policy in another mode; the same object each time, so that its programs stay. */
-function withMode(policy: Policy, mode: PolicyMode): Policy {
-  if (policy.mode === mode) return policy;
-  const known = policiesInMode.get(policy) ?? new Map();
-  policiesInMode.set(policy, known);
-  const changed = known.get(mode) ?? { ...policy, mode };
-  known.set(mode, changed);
-  return changed;
 }

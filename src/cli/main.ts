@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { suggest } from '../policy/suggest.ts';
 import { type Command, commands } from './commands.ts';
 import { InputError, systemReason, UsageError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
+import { readVersion } from './version.ts';
 
 const usage = `Usage: jatai COMMAND [options]
 
@@ -101,9 +100,4 @@ function parseGroup(first: string, second: string | undefined): undefined {
 
 function withHint(message: string, hint: string): string {
   return hint === '' ? message : `${message}. ${hint}`;
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

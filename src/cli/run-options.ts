@@ -1,6 +1,7 @@
 import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+import { serverOptions } from './server-options.ts';
 
 const ringSizes = { min: 4096, max: 2 ** 30 };
 
@@ -27,5 +28,6 @@ export const runOptions = {
   'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
   debug: option(booleanType, false, 'the same as --log-level debug'),
+  ...serverOptions,
   'config-dir': optional(textType('DIR'), 'a directory with one file for each option, named like it'),
 } as const;

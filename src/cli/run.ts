@@ -2,7 +2,10 @@ import { hostname } from 'node:os';
 import { destination, type Logger, pino } from 'pino';
 import { Agent } from '../agent/agent.ts';
 import { PolicyLoader } from '../agent/policy-files.ts';
+import { PolicyRegistry } from '../agent/policy-registry.ts';
+import { PolicyDirectory } from '../agent/policy-store.ts';
 import { PolicyWatch } from '../agent/policy-watch.ts';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { configPaths } from '../config/config-files.ts';
 import { helpLines } from '../config/help.ts';
 import type { Options, OptionValues } from '../config/option.ts';
@@ -12,6 +15,7 @@ import { colorsFor } from '../export/colors.ts';
 import { CompactSink } from '../export/compact.ts';
 import { JsonSink, openJsonFile } from '../export/json-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
+import type { EventHub } from '../grpc/event-hub.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
@@ -19,6 +23,7 @@ import { ActivePolicies } from './active-policies.ts';
 import { UsageError } from './errors.ts';
 import { readObjects } from './object-files.ts';
 import { runOptions } from './run-options.ts';
+import { type ServerSettings, serverSettings } from './server-options.ts';
 
 export const runUsage = `Usage: jatai run [--policy FILE|DIR]... [options]
 
@@ -38,6 +43,7 @@ interface RunSettings extends OptionValues<typeof runOptions> {
   /** Of all options that name policies. */
   readonly policyPaths: readonly string[];
   readonly ringSize: number | undefined;
+  readonly server: ServerSettings | undefined;
 }
 
 /** `jatai run`: returns the exit status. */
@@ -47,24 +53,30 @@ export async function runCommand(args: string[]): Promise<number> {
   for (const { origin, message } of options.notices) log.info(`${origin} ${message}`);
   const loader = new PolicyLoader(options.policyPaths);
   const facts = collectFacts();
-  const agent = new Agent({
+  const hub = options.server === undefined ? undefined : await openHub();
+  const agent: Agent = new Agent({
     facts,
     objects: readObjects(facts),
-    sinks: openSinks(options, log),
+    sinks: [...openSinks(options, log), ...(hub === undefined ? [] : [hub])],
     nodeName: nodeName(),
     log,
-    sourceText: (file, line) => loader.sourceText(file, line),
+    sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
   });
   const manager = new ServiceManager(process.env);
-  const active = new ActivePolicies(agent, loader, options.mode);
+  const store = openStore(options);
+  const registry: PolicyRegistry = new PolicyRegistry({ agent, mode: options.mode, store });
+  const active = new ActivePolicies(registry, loader);
+  let server: { close(): Promise<void> } | undefined;
   try {
     /* First of all: a signal may come as soon as the line says that we are ready. */
     const interrupted = listenForSignals(() => reload(active, manager, log));
-    const complete = active.load('ready');
+    const restored = store === undefined || restorePolicies(store, registry);
+    if (hub !== undefined) server = await serve(options, { agent, registry, hub, facts, log });
+    const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
     using _watch = watchPolicies(options, active, log);
     using _signs = signsOfLife(manager);
@@ -74,6 +86,44 @@ export async function runCommand(args: string[]): Promise<number> {
   } finally {
     manager.notify('STOPPING=1');
     agent.close();
+    /* After the agent: its last events are on their way to clients. */
+    await server?.close();
+  }
+}
+
+/** The sink of clients, loaded only when there can be clients. */
+async function openHub(): Promise<EventHub> {
+  const { EventHub } = await import('../grpc/event-hub.ts');
+  return new EventHub();
+}
+
+async function serve(
+  options: RunSettings,
+  parts: { agent: Agent; registry: PolicyRegistry; hub: EventHub; facts: KernelFacts; log: Logger },
+): Promise<{ close(): Promise<void> }> {
+  const { startServer } = await import('./run-server.ts');
+  const configuration = {
+    'disable-process-cache': false,
+    'enable-process-cred': options['enable-process-cred'],
+    'enable-process-ns': options['enable-process-ns'],
+    'export-filename': options['export-filename'] ?? '',
+    'log-level': options['log-level'],
+  };
+  return startServer({ ...parts, settings: options.server!, configuration });
+}
+
+function openStore({ server }: RunSettings): PolicyDirectory | undefined {
+  return server?.policyDirectory === undefined ? undefined : new PolicyDirectory(server.policyDirectory);
+}
+
+/** Policies of clients come back as they were, all or none; returns whether they did. */
+function restorePolicies(store: PolicyDirectory, registry: PolicyRegistry): boolean {
+  try {
+    registry.restore(store.load());
+    return true;
+  } catch (error) {
+    process.stderr.write(`policies of clients are not restored: ${(error as Error).message}\n`);
+    return false;
   }
 }
 
@@ -147,6 +197,7 @@ function readSettings(args: readonly string[]): RunSettings & { readonly notices
     ...values,
     notices,
     policyPaths: [...values.policy, ...values['tracing-policy-dir']],
+    server: serverSettings(values),
     ringSize: ringBytes === 0 ? undefined : Math.min(2 ** Math.ceil(Math.log2(ringBytes)), largestRing),
   };
 }

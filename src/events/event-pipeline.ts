@@ -21,6 +21,7 @@ import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
 import type { Event } from './events.ts';
 import { type AssembledExec, ExecAssembler } from './exec-assembler.ts';
+import { MatchCounts } from './match-counts.ts';
 import { PlanTable } from './plan-table.ts';
 import type { Process } from './process.ts';
 import { ProcessCache } from './process-cache.ts';
@@ -80,6 +81,7 @@ export class EventPipeline {
   readonly clock: WallClock;
   /** What another encoder needs to write the same events. */
   readonly encoding: ProcessEncoderOptions;
+  readonly matches = new MatchCounts();
   readonly #lines: readonly LineSink[];
   readonly #typed: readonly TypedSink[];
   readonly #encoder: EventEncoder;
@@ -316,12 +318,13 @@ export class EventPipeline {
       return;
     }
     if (!isWanted(selector)) return;
-    if (!selector.post) {
-      this.#notPosted++;
-      return;
-    }
     if (!this.#passesReturn(selector, returned)) {
       this.#returnsFiltered++;
+      return;
+    }
+    this.matches.add(selector);
+    if (!selector.post) {
+      this.#notPosted++;
       return;
     }
     const process = this.#processOf(record.header);

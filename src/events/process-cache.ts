@@ -96,6 +96,13 @@ export class ProcessCache {
     return process.parent;
   }
 
+  /** Every process that is known, those that ended a moment ago too. */
+  *all(): Generator<Process> {
+    for (const latest of this.#byTgid.values()) {
+      for (let process: Process | undefined = latest; process !== undefined; process = process.older) yield process;
+    }
+  }
+
   /** Enters a program that was executed; the execution before it under the same tgid has ended. */
   addExec(record: ExecRecord): Process {
     const { header } = record;

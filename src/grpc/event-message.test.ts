@@ -4,11 +4,11 @@ import { ByteArena } from '../events/byte-arena.ts';
 import type { EventSink } from '../events/event-sink.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import { type Json, replaySample, sampleLines, sampleTitle } from '../events/sample-replay.ts';
-import { loadApi } from './api-root.ts';
+import { loadApi, tetragonFiles } from './api-root.ts';
 import { EventMessageEncoder } from './event-message.ts';
 import { ProcessMessageEncoder } from './process-message.ts';
 
-const responseType = loadApi().lookupType('tetragon.GetEventsResponse');
+const responseType = loadApi(tetragonFiles).lookupType('tetragon.GetEventsResponse');
 
 describe('messages of events say what their JSON lines say', () => {
   for (const [index, line] of sampleLines.entries()) {

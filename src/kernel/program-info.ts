@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { BPF_OBJ_GET_INFO_BY_FD, BpfAttr, stableBytes } from './bpf-syscall.ts';
 
 /** `struct bpf_prog_info` up to the counters read here; older kernels fill less of it and leave the rest zero. */
@@ -16,4 +17,10 @@ export function missedRuns(programFd: number): number {
     .memory(8, info)
     .run(BPF_OBJ_GET_INFO_BY_FD, `describe program of descriptor ${programFd}`);
   return Number(info.readBigUInt64LE(RECURSION_MISSES));
+}
+
+/** Bytes of kernel memory that are locked for the program, as `/proc/self/fdinfo` says. */
+export function programMemoryBytes(programFd: number): number {
+  const info = readFileSync(`/proc/self/fdinfo/${programFd}`, 'latin1');
+  return Number(/^memlock:\s*(\d+)$/m.exec(info)?.[1] ?? 0);
 }

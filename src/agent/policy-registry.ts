@@ -1,0 +1,307 @@
+import { checkPolicies } from '../policy/check.ts';
+import type { Diagnostic } from '../policy/diagnostic.ts';
+import type { Policy, PolicyMode } from '../policy/model.ts';
+import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import type { ApplyResult, PolicyRefusal } from './policy-manager.ts';
+import { withMode } from './policy-mode.ts';
+import type { StoredPolicy } from './policy-store.ts';
+
+/** Policies of files belong to the domain `static`; those of clients to `grpc` or one that the client names. */
+export const staticDomain = 'static';
+export const defaultClientDomain = 'grpc';
+
+/** What a policy is known by. The namespace is empty for policies of the whole node. */
+export interface PolicyKey {
+  readonly name: string;
+  readonly namespace: string;
+  readonly domain: string;
+}
+
+/** One policy and what became of it. */
+export interface PolicyRecord extends PolicyKey {
+  readonly id: number;
+  /** As its author wrote it, but for the mode. */
+  readonly policy: Policy;
+  readonly enabled: boolean;
+  readonly mode: PolicyMode;
+  /** Asked for at run time: wins over the option of the agent and over the policy. */
+  readonly chosenMode: PolicyMode | undefined;
+  /** Why it is not loaded, or not in full; empty when it is. */
+  readonly errors: readonly Diagnostic[];
+  /** True when at least one of its hooks is live. */
+  readonly loaded: boolean;
+  /** Its source, for policies that came from a client. */
+  readonly yaml: string | undefined;
+}
+
+/** Where policies of clients are kept over a restart. */
+export interface PolicyStore {
+  save(record: PolicyRecord): void;
+  remove(key: PolicyKey): void;
+}
+
+export interface PolicyRegistryOptions {
+  readonly agent: {
+    setPolicies(policies: readonly Policy[]): ApplyResult;
+    setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal;
+  };
+  /** For every policy, whatever it says itself. */
+  readonly mode: PolicyMode | undefined;
+  readonly store?: PolicyStore | undefined;
+}
+
+/** Why a change of policies was refused. `text` says it for people, with source lines. */
+export class PolicyRequestError extends Error {
+  readonly reason: 'invalid' | 'exists' | 'missing' | 'refused' | 'static';
+
+  constructor(reason: PolicyRequestError['reason'], message: string) {
+    super(message);
+    this.name = 'PolicyRequestError';
+    this.reason = reason;
+  }
+}
+
+interface MutableRecord extends PolicyKey {
+  readonly id: number;
+  policy: Policy;
+  enabled: boolean;
+  chosenMode: PolicyMode | undefined;
+  errors: readonly Diagnostic[];
+  loaded: boolean;
+  /** A policy of a client that was refused: it stays in the list until it is replaced, and is not tried again. */
+  rejected: boolean;
+  readonly yaml: string | undefined;
+}
+
+/** All policies of the agent, from files and from clients: what is active is always the union of the enabled ones. */
+export class PolicyRegistry {
+  readonly #options: PolicyRegistryOptions;
+  readonly #records = new Map<string, MutableRecord>();
+  #nextId = 1;
+
+  constructor(options: PolicyRegistryOptions) {
+    this.#options = options;
+  }
+
+  /** Makes these the policies of the domain `static`; what was set for one of the same name stays. */
+  setFiles(policies: readonly Policy[]): ApplyResult {
+    const keys = new Set(policies.map((policy) => keyText(keyOf(policy, staticDomain))));
+    for (const [key, record] of this.#records)
+      if (record.domain === staticDomain && !keys.has(key)) this.#records.delete(key);
+    for (const policy of policies) {
+      const key = keyOf(policy, staticDomain);
+      const known = this.#records.get(keyText(key));
+      if (known !== undefined) known.policy = policy;
+      else this.#records.set(keyText(key), this.#newRecord(key, policy, undefined));
+    }
+    return this.#applyAll();
+  }
+
+  /**
+   * Checks and loads the policy of a client; every hook of it is live when this returns. Throws a PolicyRequestError
+   * when it is wrong, when one of its name is there already, and when this kernel cannot run it.
+   */
+  add(yaml: string, domain: string = defaultClientDomain): PolicyRecord {
+    checkDomain(domain);
+    const policy = this.#parse(yaml);
+    const key = keyOf(policy, domain);
+    const known = this.#records.get(keyText(key));
+    if (known !== undefined && !known.rejected)
+      throw new PolicyRequestError('exists', `${describeKey(key)} exists already; delete it first`);
+    const record = this.#newRecord(key, policy, yaml);
+    this.#records.delete(keyText(key));
+    this.#records.set(keyText(key), record);
+    try {
+      this.#require(record);
+    } catch (error) {
+      record.rejected = true;
+      throw error;
+    }
+    this.#save(record);
+    return this.#describe(record);
+  }
+
+  /**
+   * Adds policies of clients of an earlier run, all of them or none. Throws a PolicyRequestError for the first one that
+   * cannot be loaded now.
+   */
+  restore(stored: readonly StoredPolicy[]): void {
+    const records: MutableRecord[] = [];
+    for (const { yaml, domain, enabled, mode } of stored) {
+      const policy = this.#parse(yaml);
+      records.push({ ...this.#newRecord(keyOf(policy, domain), policy, yaml), enabled, chosenMode: mode });
+    }
+    for (const record of records) this.#records.set(keyText(record), record);
+    this.#applyAll();
+    const failed = records.find(({ errors }) => errors.length > 0);
+    if (failed === undefined) return;
+    for (const record of records) this.#records.delete(keyText(record));
+    this.#applyAll();
+    const reasons = printed(failed.errors, failed.policy.file, failed.yaml ?? '');
+    throw new PolicyRequestError('refused', `${describeKey(failed)} cannot be loaded:\n${reasons}`);
+  }
+
+  /** Unloads and forgets a policy. Throws a PolicyRequestError when there is none, or when a file holds it. */
+  remove(key: PolicyKey): void {
+    const record = this.#find(key);
+    if (record.domain === staticDomain) {
+      const message = `${describeKey(key)} comes from ${record.policy.file}; remove it there, or disable it`;
+      throw new PolicyRequestError('static', message);
+    }
+    this.#records.delete(keyText(key));
+    this.#options.store?.remove(key);
+    if (!record.rejected) this.#applyAll();
+  }
+
+  /** Changes what is given and leaves the rest. Throws a PolicyRequestError; nothing is changed then. */
+  configure(key: PolicyKey, change: { readonly enabled?: boolean; readonly mode?: PolicyMode }): void {
+    const record = this.#find(key);
+    const before = { enabled: record.enabled, chosenMode: record.chosenMode };
+    record.enabled = change.enabled ?? record.enabled;
+    record.chosenMode = change.mode ?? record.chosenMode;
+    try {
+      if (record.enabled && !record.rejected) this.#require(record);
+      else this.#applyAll();
+    } catch (error) {
+      Object.assign(record, before);
+      throw error;
+    }
+    this.#save(record);
+  }
+
+  /** In the order they were added; of one domain, or of all without one. */
+  list(domain = ''): PolicyRecord[] {
+    const records = [...this.#records.values()].filter((record) => domain === '' || record.domain === domain);
+    return records.map((record) => this.#describe(record));
+  }
+
+  /** Domains that clients may name. */
+  domains(): string[] {
+    return [
+      ...new Set([defaultClientDomain, staticDomain, ...[...this.#records.values()].map(({ domain }) => domain)]),
+    ];
+  }
+
+  /**
+   * The policy of a record as it is given to the kernel: the same object as long as nothing changes, so that its
+   * programs stay.
+   */
+  activePolicy(record: PolicyKey): Policy {
+    return this.#active(this.#find(record));
+  }
+
+  /** A line of a policy that came from a client; empty when there is none. */
+  sourceText(file: string, line: number): string {
+    for (const { policy, yaml } of this.#records.values())
+      if (policy.file === file) return yaml?.split('\n')[line - 1] ?? '';
+    return '';
+  }
+
+  #newRecord(key: PolicyKey, policy: Policy, yaml: string | undefined): MutableRecord {
+    const id = this.#nextId++;
+    return {
+      ...key,
+      id,
+      policy,
+      yaml,
+      enabled: true,
+      chosenMode: undefined,
+      errors: [],
+      loaded: false,
+      rejected: false,
+    };
+  }
+
+  #parse(yaml: string): Policy {
+    /* The file name is all that tells sources of clients apart in a verifier's log. */
+    const file = `policy-${this.#nextId}.yaml`;
+    const { policies, diagnostics } = checkPolicies(yaml, file);
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) throw new PolicyRequestError('invalid', printed(errors, file, yaml));
+    const [policy, second] = policies;
+    if (policy === undefined) throw new PolicyRequestError('invalid', 'There is no policy in the text');
+    if (second !== undefined)
+      throw new PolicyRequestError('invalid', `${policies.length} policies came at once; add them one by one`);
+    return policy;
+  }
+
+  /** Switches to the union, with this record in full or not at all. */
+  #require(record: MutableRecord): void {
+    const required = this.#active(record);
+    const result = this.#options.agent.setPoliciesWith(this.#union(), required);
+    if (!('loaded' in result)) {
+      record.errors = result.diagnostics;
+      throw new PolicyRequestError('refused', printed(result.diagnostics, record.policy.file, record.yaml ?? ''));
+    }
+    this.#remember(result);
+  }
+
+  #applyAll(): ApplyResult {
+    const result = this.#options.agent.setPolicies(this.#union());
+    this.#remember(result);
+    return result;
+  }
+
+  #remember(result: ApplyResult): void {
+    const errors = new Map(result.refused.map(({ policy, diagnostics }) => [policy, diagnostics]));
+    const loaded = new Set(result.loaded);
+    for (const record of this.#records.values()) {
+      if (record.rejected) continue;
+      const policy = this.#active(record);
+      record.errors = errors.get(policy) ?? [];
+      record.loaded = record.enabled && loaded.has(policy);
+    }
+  }
+
+  #union(): Policy[] {
+    const enabled = [...this.#records.values()].filter((record) => record.enabled && !record.rejected);
+    return enabled.map((record) => this.#active(record));
+  }
+
+  #active(record: MutableRecord): Policy {
+    const mode = record.chosenMode ?? this.#options.mode;
+    return mode === undefined ? record.policy : withMode(record.policy, mode);
+  }
+
+  #describe(record: MutableRecord): PolicyRecord {
+    return { ...record, mode: this.#active(record).mode };
+  }
+
+  #find(key: PolicyKey): MutableRecord {
+    const record = this.#records.get(keyText(key));
+    if (record !== undefined) return record;
+    const others = [...this.#records.values()].filter(({ name }) => name === key.name);
+    const places = others.map(({ domain, namespace }) => `domain "${domain}", namespace "${namespace}"`);
+    const hint = places.length === 0 ? '' : `; there is one in ${places.join(' and in ')}`;
+    throw new PolicyRequestError('missing', `${describeKey(key)} does not exist${hint}`);
+  }
+
+  #save(record: MutableRecord): void {
+    if (record.domain !== staticDomain) this.#options.store?.save(this.#describe(record));
+  }
+}
+
+function keyOf(policy: Policy, domain: string): PolicyKey {
+  return { name: policy.name, namespace: policy.namespace ?? '', domain };
+}
+
+function keyText({ name, namespace, domain }: PolicyKey): string {
+  return `${domain}/${namespace}/${name}`;
+}
+
+function describeKey({ name, namespace, domain }: PolicyKey): string {
+  return `The policy "${name}" of ${namespace === '' ? '' : `namespace "${namespace}" and `}domain "${domain}"`;
+}
+
+function printed(diagnostics: readonly Diagnostic[], file: string, text: string): string {
+  return printDiagnostics(diagnostics, new Map([[file, text]])).trimEnd();
+}
+
+function checkDomain(domain: string): void {
+  if (reservedDomains.has(domain)) throw new PolicyRequestError('invalid', `The domain "${domain}" is reserved`);
+  if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(domain) || domain.length > 253)
+    throw new PolicyRequestError('invalid', `"${domain}" is no name of a domain: lower-case letters, digits, - and .`);
+}
+
+/** Domains that only the agent itself fills. */
+const reservedDomains: ReadonlySet<string> = new Set([staticDomain, 'k8s', 'sensors']);

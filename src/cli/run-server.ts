@@ -1,0 +1,107 @@
+import type { Logger } from 'pino';
+import type { Agent } from '../agent/agent.ts';
+import type { PolicyRegistry } from '../agent/policy-registry.ts';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import { type AgentServer, serveAgent } from '../grpc/agent-server.ts';
+import type { EventHub } from '../grpc/event-hub.ts';
+import { removeInfoFile, writeInfoFile } from '../grpc/info-file.ts';
+import type { LogLevel } from '../grpc/messages.ts';
+import type { ServedAgent } from '../grpc/served-agent.ts';
+import { serverAddressText } from '../grpc/server-address.ts';
+import { TlsFiles } from '../grpc/tls-files.ts';
+import { InputError } from './errors.ts';
+import type { ServerSettings } from './server-options.ts';
+import { readVersion } from './version.ts';
+
+export interface RunServerInput {
+  readonly settings: ServerSettings;
+  readonly agent: Agent;
+  readonly registry: PolicyRegistry;
+  readonly hub: EventHub;
+  readonly facts: KernelFacts;
+  readonly log: Logger;
+  /** Options that the agent runs with, as Tetragon names them. */
+  readonly configuration: Readonly<Record<string, string | boolean>>;
+}
+
+/** Serves the API of a running agent and tells clients where. Throws an InputError when an address cannot be used. */
+export async function startServer(input: RunServerInput): Promise<{ close(): Promise<void> }> {
+  const { settings, hub, agent, log } = input;
+  hub.setEncoding(() => agent.encoding);
+  const tls = openTls(settings, log);
+  let server: AgentServer;
+  try {
+    server = await serveAgent(servedAgent(input), { ...settings, tls });
+  } catch (error) {
+    throw new InputError(`--server-address: ${(error as Error).message}`);
+  }
+  announce(server, input);
+  return {
+    close: async () => {
+      removeInfoFile(settings.infoFile, process.pid);
+      await server.close();
+    },
+  };
+}
+
+function openTls({ tls }: ServerSettings, log: Logger): TlsFiles | undefined {
+  if (tls === undefined) return undefined;
+  try {
+    return new TlsFiles({ ...tls, report: (message) => log.warn(message) });
+  } catch (error) {
+    throw new InputError(`--server-tls-cert-file ${tls.certFile}: ${(error as Error).message}`);
+  }
+}
+
+function servedAgent({ agent, registry, hub, facts, log, configuration }: RunServerInput): ServedAgent {
+  return {
+    version: readVersion(),
+    facts,
+    hub,
+    registry,
+    encoding: () => agent.encoding,
+    processes: () => agent.processes.all(),
+    policyMemory: () => agent.policyMemory(),
+    matchCounts: () => agent.matchCounts(),
+    configuration,
+    compileFilters: () => {
+      throw new Error('filters of events are not understood here');
+    },
+    logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
+    eventLog: undefined,
+  };
+}
+
+/** The file helps clients to find us; without it they need --server-address. */
+function announce(server: AgentServer, { settings, log, configuration }: RunServerInput): void {
+  const [first] = server.addresses;
+  if (first === undefined) return;
+  const content = {
+    server_address: serverAddressText(first),
+    export_fname: String(configuration['export-filename'] ?? ''),
+    metrics_address: '',
+    map_dir: '',
+    lib_dir: '',
+    pid: process.pid,
+  };
+  for (const address of server.addresses) log.info({ address: serverAddressText(address) }, 'serving gRPC');
+  try {
+    writeInfoFile(settings.infoFile, content);
+  } catch (error) {
+    log.warn(`${settings.infoFile}: ${(error as Error).message}; clients need --server-address`);
+  }
+}
+
+function setLevel(log: Logger, level: LogLevel): void {
+  log.level = Object.entries(levelNames).find(([, name]) => name === level)?.[0] ?? 'fatal';
+}
+
+/** pino's levels; it has no panic. */
+const levelNames: Readonly<Record<string, LogLevel>> = {
+  trace: 'LOG_LEVEL_TRACE',
+  debug: 'LOG_LEVEL_DEBUG',
+  info: 'LOG_LEVEL_INFO',
+  warn: 'LOG_LEVEL_WARN',
+  error: 'LOG_LEVEL_ERROR',
+  fatal: 'LOG_LEVEL_FATAL',
+};

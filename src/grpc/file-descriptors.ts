@@ -1,0 +1,98 @@
+import type protobuf from 'protobufjs';
+import descriptor from 'protobufjs/ext/descriptor.js';
+
+/** The API as files of descriptors, one for each package. */
+export interface DescribedFiles {
+  /** Encoded FileDescriptorProto of a file and of those it imports; empty when there is no such file. */
+  withImports(name: string): Uint8Array[];
+  /** Name of the file that defines a message, an enum, a service or a member of one. */
+  fileOfSymbol(symbol: string): string | undefined;
+}
+
+/** Parts of `google.protobuf.FileDescriptorProto` that are read and completed here. */
+interface FileDescriptor {
+  readonly name: string;
+  readonly package?: string;
+  dependency?: string[];
+  readonly messageType?: MessageDescriptor[];
+  readonly service?: ServiceDescriptor[];
+}
+
+interface MessageDescriptor {
+  readonly name: string;
+  readonly field?: { typeName?: string }[];
+  readonly nestedType?: MessageDescriptor[];
+}
+
+interface ServiceDescriptor {
+  readonly method?: { inputType?: string; outputType?: string }[];
+}
+
+/** Describes everything below `root`. The library writes neither imports nor full names; both are added. */
+export function describeFiles(root: protobuf.Root): DescribedFiles {
+  const files = root.toDescriptor('proto3').file as unknown as FileDescriptor[];
+  const byPackage = new Map(files.map((file) => [file.package ?? '', file]));
+  for (const file of files) completeFile(file, root, byPackage);
+  const byName = new Map(files.map((file) => [file.name, file]));
+  const encode = (name: string): Uint8Array => descriptor.FileDescriptorProto.encode(byName.get(name)!).finish();
+  return {
+    withImports: (name) => {
+      const file = byName.get(name);
+      return file === undefined ? [] : [name, ...(file.dependency ?? [])].map(encode);
+    },
+    fileOfSymbol: (symbol) => {
+      const found = root.lookup(symbol) ?? memberOwner(root, symbol);
+      return found === null ? undefined : byPackage.get(packageOf(found, byPackage))?.name;
+    },
+  };
+}
+
+/** The message, enum or service of `tetragon.FineGuidanceSensors.GetEvents` and the like. */
+function memberOwner(root: protobuf.Root, symbol: string): protobuf.ReflectionObject | null {
+  return root.lookup(symbol.slice(0, Math.max(symbol.lastIndexOf('.'), 0)));
+}
+
+function packageOf(found: protobuf.ReflectionObject, packages: ReadonlyMap<string, FileDescriptor>): string {
+  let name = found.fullName.slice(1);
+  while (name !== '' && !packages.has(name)) name = name.slice(0, Math.max(name.lastIndexOf('.'), 0));
+  return name;
+}
+
+function completeFile(file: FileDescriptor, root: protobuf.Root, packages: ReadonlyMap<string, FileDescriptor>): void {
+  const imports = new Set<string>();
+  const qualify = (scope: string, name: string): string => {
+    const found = (root.lookup(scope) as protobuf.NamespaceBase).lookup(name);
+    if (found === null) throw new Error(`${name} is not defined in ${scope}`);
+    const home = packages.get(packageOf(found, packages))!;
+    if (home !== file) imports.add(home.name);
+    return found.fullName;
+  };
+  const scope = file.package ?? '';
+  for (const message of file.messageType ?? []) completeMessage(message, `${scope}.${message.name}`, qualify);
+  for (const { method = [] } of file.service ?? []) {
+    for (const one of method) {
+      one.inputType = qualify(scope, one.inputType!);
+      one.outputType = qualify(scope, one.outputType!);
+    }
+  }
+  file.dependency = [...imports];
+}
+
+type Qualify = (scope: string, name: string) => string;
+
+function completeMessage(message: MessageDescriptor, scope: string, qualify: Qualify): void {
+  const nested = new Set(message.nestedType?.map(({ name }) => name));
+  for (const field of message.field ?? []) {
+    if (field.typeName === undefined || field.typeName === '') continue;
+    /* Entries of maps exist only in descriptors. */
+    const ownEntry = nested.has(field.typeName) && field.typeName.endsWith('Entry');
+    field.typeName = ownEntry ? `.${scope}.${field.typeName}` : qualify(scope, field.typeName);
+  }
+  for (const inner of message.nestedType ?? [])
+    completeMessage(inner, `${scope}.${inner.name}`, qualifyFrom(scope, qualify));
+}
+
+/** Names in an entry of a map are looked up where the map is. */
+function qualifyFrom(outer: string, qualify: Qualify): Qualify {
+  return (scope, name) => qualify(scope.endsWith('Entry') ? outer : scope, name);
+}

@@ -1,0 +1,43 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** Where Tetragon's client looks for the address of an agent. */
+export const defaultInfoFile = '/var/run/tetragon/tetragon-info.json';
+
+/** What the file says to clients and support tools, under the names Tetragon uses. */
+export interface AgentInfoFile {
+  readonly server_address: string;
+  readonly export_fname: string;
+  readonly metrics_address: string;
+  readonly map_dir: string;
+  readonly lib_dir: string;
+  readonly pid: number;
+}
+
+/** Replaces the file at once. Throws the system's error. */
+export function writeInfoFile(path: string, content: AgentInfoFile): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  const temporary = `${path}.${content.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o644 });
+  renameSync(temporary, path);
+}
+
+/** The address in the file; undefined without a file that has one. */
+export function readServerAddress(path: string): string | undefined {
+  const address = readInfo(path)['server_address'];
+  return typeof address === 'string' && address !== '' ? address : undefined;
+}
+
+/** Removes the file when it is still that of the process `pid`. */
+export function removeInfoFile(path: string, pid: number): void {
+  if (readInfo(path)['pid'] === pid) rmSync(path, { force: true });
+}
+
+function readInfo(path: string): Readonly<Record<string, unknown>> {
+  try {
+    const content: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return typeof content === 'object' && content !== null ? (content as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,150 @@
+import type { PolicyRecord } from '../agent/policy-registry.ts';
+import type { MatchCount, MatchCounts } from '../events/match-counts.ts';
+import type { HookKind, HookSpec, Policy } from '../policy/model.ts';
+import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import type {
+  ActionCounters,
+  HookStatus,
+  SelectorActionCounters,
+  TracingPolicyMode,
+  TracingPolicyState,
+  TracingPolicyStatus,
+} from './messages.ts';
+
+export interface PolicyStatusInput {
+  readonly record: PolicyRecord;
+  readonly memoryBytes: number;
+  readonly counts: MatchCounts;
+}
+
+/** What `ListTracingPolicies` says of a policy. */
+export function policyStatus({ record, memoryBytes, counts }: PolicyStatusInput): TracingPolicyStatus {
+  const { policy } = record;
+  const hooks = hooksInSections(policy);
+  const selectors = hooks.flatMap((place) => selectorCounters(place, counts));
+  return {
+    id: record.id,
+    name: record.name,
+    namespace: record.namespace,
+    info: record.domain === 'static' ? policy.file : '',
+    sensors: [...new Set(policy.hooks.map(({ kind }) => sensorNames[kind]))],
+    enabled: record.loaded,
+    filter_id: 0,
+    error: printDiagnostics(record.errors, sourcesOf(record)).trimEnd(),
+    state: stateOf(record),
+    kernel_memory_bytes: memoryBytes,
+    mode: modeOf(record),
+    stats: {
+      action_counters: sumCounters(selectors.map(({ action_counters: counters }) => counters)),
+      selector_action_counters: selectors,
+    },
+    domain: record.domain,
+    hook_statuses: hooks.map((place) => hookStatus(place, record)),
+  };
+}
+
+interface HookPlace {
+  readonly hook: HookSpec;
+  /** `kprobes` and so on. */
+  readonly section: string;
+  /** Position in the section. */
+  readonly index: number;
+}
+
+function hooksInSections(policy: Policy): HookPlace[] {
+  const next = new Map<string, number>();
+  return policy.hooks.map((hook) => {
+    const section = sections[hook.kind];
+    const index = next.get(section) ?? 0;
+    next.set(section, index + 1);
+    return { hook, section, index };
+  });
+}
+
+function stateOf({ enabled, loaded, errors }: PolicyRecord): TracingPolicyState {
+  if (!enabled) return 'TP_STATE_DISABLED';
+  if (errors.length === 0) return 'TP_STATE_ENABLED';
+  return loaded ? 'TP_STATE_PARTIALLY_ENABLED' : 'TP_STATE_LOAD_ERROR';
+}
+
+function modeOf({ policy, mode }: PolicyRecord): TracingPolicyMode {
+  if (!enforces(policy)) return 'TP_MODE_MONITOR_ONLY';
+  return mode === 'enforce' ? 'TP_MODE_ENFORCE' : 'TP_MODE_MONITOR';
+}
+
+function enforces(policy: Policy): boolean {
+  const selectors = policy.hooks.flatMap((hook) => hook.selectors);
+  return selectors.some(({ actions }) => actions.some(({ kind }) => kind !== 'Post' && kind !== 'NoPost'));
+}
+
+function hookStatus({ hook, section, index }: HookPlace, record: PolicyRecord): HookStatus {
+  const failed = record.errors.some(({ line, column }) => isInside(hook, line, column));
+  const missing = failed && record.errors.some(({ code }) => code.includes('not-found') || code.includes('unknown'));
+  const loaded = record.loaded && !failed;
+  return {
+    section,
+    state: loaded ? 'STATUS_LOADED' : missing ? 'STATUS_CALL_NOT_FOUND' : 'STATUS_UNSPECIFIED',
+    hook_description: hook.target,
+    hook_idx: index,
+  };
+}
+
+function isInside(hook: HookSpec, line: number, column: number): boolean {
+  return line === hook.position.line && column >= hook.position.column;
+}
+
+function selectorCounters({ hook, index }: HookPlace, counts: MatchCounts): SelectorActionCounters[] {
+  const selectors = hook.selectors.length === 0 ? [{ label: '', actions: [] }] : hook.selectors;
+  return selectors.map(({ label, actions }, selector) => ({
+    hook: hook.target,
+    hook_index: { value: index },
+    selector_index: { value: selector },
+    action_counters: countersOf(
+      actions.map(({ kind }) => kind),
+      counts.of(hook, selector),
+    ),
+    selector_label: label,
+  }));
+}
+
+function countersOf(actions: readonly string[], { enforced, monitored }: MatchCount): ActionCounters {
+  const posts = !actions.includes('NoPost');
+  const signals = actions.includes('Sigkill') || actions.includes('Signal');
+  const overrides = actions.includes('Override');
+  return {
+    post: posts ? enforced + monitored : 0,
+    signal: signals ? enforced : 0,
+    monitor_signal: signals ? monitored : 0,
+    override: overrides ? enforced : 0,
+    monitor_override: overrides ? monitored : 0,
+    nopost: posts ? 0 : enforced + monitored,
+  };
+}
+
+function sumCounters(all: readonly ActionCounters[]): ActionCounters {
+  const sum = { post: 0, signal: 0, monitor_signal: 0, override: 0, monitor_override: 0, nopost: 0 };
+  for (const counters of all)
+    for (const name of Object.keys(sum) as (keyof ActionCounters)[]) sum[name] += counters[name];
+  return sum;
+}
+
+function sourcesOf({ policy, yaml }: PolicyRecord): ReadonlyMap<string, string> {
+  return yaml === undefined ? new Map() : new Map([[policy.file, yaml]]);
+}
+
+const sections: Readonly<Record<HookKind, string>> = {
+  kprobe: 'kprobes',
+  fentry: 'fentries',
+  tracepoint: 'tracepoints',
+  rawTracepoint: 'tracepoints',
+  lsm: 'lsmhooks',
+};
+
+/** Names of Tetragon's sensors: what tells its users which kind of hook a policy has. */
+const sensorNames: Readonly<Record<HookKind, string>> = {
+  kprobe: 'generic_kprobe',
+  fentry: 'generic_fentry',
+  tracepoint: 'generic_tracepoint',
+  rawTracepoint: 'generic_tracepoint',
+  lsm: 'generic_lsm',
+};

@@ -1,0 +1,41 @@
+import type { PolicyRegistry } from '../agent/policy-registry.ts';
+import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import type { Event } from '../events/events.ts';
+import type { MatchCounts } from '../events/match-counts.ts';
+import type { Process } from '../events/process.ts';
+import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import type { Policy } from '../policy/model.ts';
+import type { EventHub } from './event-hub.ts';
+import type { FilterMessage, LogLevel } from './messages.ts';
+
+/** What the services need of an agent. */
+export interface ServedAgent {
+  readonly version: string;
+  readonly facts: KernelFacts;
+  readonly hub: EventHub;
+  readonly registry: PolicyRegistry;
+  readonly encoding: () => ProcessEncoderOptions;
+  readonly processes: () => Iterable<Process>;
+  readonly policyMemory: () => Map<Policy, number>;
+  /** Counts of what happened until now: nothing is left in the ring. */
+  readonly matchCounts: () => MatchCounts;
+  /** Options as Tetragon names them. */
+  readonly configuration: Readonly<Record<string, string | boolean>>;
+  /** Turns filters into a test: an event passes when one of them matches. Throws an Error for a wrong filter. */
+  readonly compileFilters: (filters: readonly FilterMessage[]) => (event: Event) => boolean;
+  readonly logLevel: { get(): LogLevel; set(level: LogLevel): void };
+  /** Rotation of the event file; undefined when there is none. */
+  readonly eventLog: EventLog | undefined;
+}
+
+export interface EventLogParameters {
+  readonly max_size: number;
+  readonly rotation_interval: string;
+  readonly max_backups: number;
+}
+
+export interface EventLog {
+  get(): EventLogParameters;
+  /** Throws an Error for values that cannot be used. */
+  set(parameters: Partial<EventLogParameters>): void;
+}
