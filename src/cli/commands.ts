@@ -19,6 +19,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: runUsage, run: runCommand };
     },
   },
+  events: {
+    summary: 'print the events of a running agent',
+    load: async () => {
+      const { eventsCommand, eventsUsage } = await import('./events.ts');
+      return { usage: eventsUsage, run: eventsCommand };
+    },
+  },
   probe: {
     summary: 'what this kernel can do, and what that means for policies',
     load: async () => {
@@ -40,11 +47,81 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: policyExplainUsage, run: policyExplainCommand };
     },
   },
+  'policy add': {
+    summary: 'load policies into a running agent',
+    load: async () => {
+      const { policyAddCommand, policyAddUsage } = await import('./policy-add.ts');
+      return { usage: policyAddUsage, run: policyAddCommand };
+    },
+  },
+  'policy list': {
+    summary: 'list the policies of a running agent',
+    load: async () => {
+      const { policyListCommand, policyListUsage } = await import('./policy-list.ts');
+      return { usage: policyListUsage, run: policyListCommand };
+    },
+  },
+  'policy status': {
+    summary: 'show what became of them',
+    load: async () => {
+      const { policyStatusCommand, policyStatusUsage } = await import('./policy-status.ts');
+      return { usage: policyStatusUsage, run: policyStatusCommand };
+    },
+  },
+  'policy delete': {
+    summary: 'unload policies that were added',
+    load: async () => {
+      const { policyDeleteCommand, policyDeleteUsage } = await import('./policy-delete.ts');
+      return { usage: policyDeleteUsage, run: policyDeleteCommand };
+    },
+  },
+  'policy enable': {
+    summary: 'make policies active again',
+    load: async () => {
+      const { policyEnableCommand, policyEnableUsage } = await import('./policy-enable.ts');
+      return { usage: policyEnableUsage, run: policyEnableCommand };
+    },
+  },
+  'policy disable': {
+    summary: 'take policies out of the kernel',
+    load: async () => {
+      const { policyDisableCommand, policyDisableUsage } = await import('./policy-enable.ts');
+      return { usage: policyDisableUsage, run: policyDisableCommand };
+    },
+  },
+  'policy set-mode': {
+    summary: 'enforce or only report',
+    load: async () => {
+      const { policySetModeCommand, policySetModeUsage } = await import('./policy-set-mode.ts');
+      return { usage: policySetModeUsage, run: policySetModeCommand };
+    },
+  },
   facts: {
     summary: 'write what is known of this kernel as JSON',
     load: async () => {
       const { factsCommand, factsUsage } = await import('./facts.ts');
       return { usage: factsUsage, run: factsCommand };
+    },
+  },
+  status: {
+    summary: 'how a running agent is',
+    load: async () => {
+      const { statusCommand, statusUsage } = await import('./status.ts');
+      return { usage: statusUsage, run: statusCommand };
+    },
+  },
+  loglevel: {
+    summary: 'how much a running agent logs',
+    load: async () => {
+      const { loglevelCommand, loglevelUsage } = await import('./loglevel.ts');
+      return { usage: loglevelUsage, run: loglevelCommand };
+    },
+  },
+  version: {
+    summary: 'version of jatai',
+    load: async () => {
+      const { versionCommand, versionUsage } = await import('./version-command.ts');
+      return { usage: versionUsage, run: versionCommand };
     },
   },
 };

@@ -12,7 +12,6 @@ ${Object.entries(commands)
   .map(([name, { summary }]) => `  ${name.padEnd(16)} ${summary}`)
   .join('\n')}
   ${'help [COMMAND]'.padEnd(16)} this text, or that of a command
-  ${'version'.padEnd(16)} version of jatai
 
 Exit status: 0 done, 1 a policy or the system stood in the way, 2 wrong use of the command line, 70 a bug in jatai.
 `;
@@ -62,7 +61,7 @@ interface Invocation {
 function parseInvocation(args: string[]): Invocation | undefined {
   const [first, second] = args;
   if (first === undefined) throw new UsageError(`A command is missing\n\n${usage.trimEnd()}`);
-  if (first === 'version' || first === '--version' || first === '-V') {
+  if (first === '--version' || first === '-V') {
     process.stdout.write(`jatai ${readVersion()}\n`);
     return undefined;
   }
@@ -83,7 +82,7 @@ function parseGroup(first: string, second: string | undefined): undefined {
   const members = Object.entries(commands).filter(([name]) => name.startsWith(`${first} `));
   if (members.length === 0) {
     const words = Object.keys(commands).map((name) => name.split(' ')[0]!);
-    throw new UsageError(withHint(`Unknown command "${first}"`, suggest(first, [...words, 'help', 'version'])));
+    throw new UsageError(withHint(`Unknown command "${first}"`, suggest(first, [...words, 'help'])));
   }
   const lines = members.map(([name, { summary }]) => `  jatai ${name.padEnd(16)} ${summary}`);
   const list = `${lines.join('\n')}\n`;

@@ -1,7 +1,3 @@
-import { eventArguments, eventReturn, type HookEvent } from '../events/events.ts';
-import type { EventValue } from '../events/values.ts';
-import { valueText } from './value-text.ts';
-
 /** What a line of compact text says about a call: its tag, and what stands behind the binary. */
 export interface CallDetails {
   readonly emoji: string;
@@ -9,39 +5,55 @@ export interface CallDetails {
   readonly details: string;
 }
 
+/** A call as far as its text needs it, whatever it was read from. */
+export interface CallText {
+  readonly event: 'kprobe' | 'tracepoint' | 'lsm' | 'uprobe' | 'usdt';
+  /** What was called: a function or a hook; for tracepoints subsystem and event, for uprobes path and symbol. */
+  readonly name: readonly string[];
+  readonly args: readonly ArgumentText[];
+  readonly returned: ArgumentText | undefined;
+}
+
+export interface ArgumentText {
+  readonly text: string;
+  /** The low 32 bits of a number. */
+  readonly bits: number | undefined;
+}
+
 /** Tag and details of a call: special ones for the functions Tetragon's client knows, all arguments for others. */
-export function callDetails(event: HookEvent): CallDetails {
-  const { hook } = event.selector;
-  const values = eventArguments(event).map(({ value }) => value);
-  switch (hook.event) {
+export function callDetails(call: CallText): CallDetails {
+  const texts = call.args.map(({ text }) => text);
+  switch (call.event) {
     case 'kprobe':
-      return kprobeDetails(event, hook.functionName.replace(syscallPrefix, ''), values);
+      return kprobeDetails(call);
     case 'tracepoint':
-      return tracepointDetails(hook.subsystem, hook.tracepoint, values);
+      return tracepointDetails(call);
     case 'lsm':
-      return { emoji: '🔒', tag: 'LSM', details: words(hook.functionName, ...values.map(valueText)) };
+      return { emoji: '🔒', tag: 'LSM', details: words(...call.name, ...texts) };
+    case 'uprobe':
+    case 'usdt':
+      return { emoji: '🕵️', tag: call.event, details: words(...call.name, ...texts) };
     default:
-      return hook.event satisfies never;
+      return call.event satisfies never;
   }
 }
 
-function kprobeDetails(event: HookEvent, name: string, values: readonly EventValue[]): CallDetails {
-  const known = knownCalls[name]?.(values);
+function kprobeDetails({ name: [functionName = ''], args, returned }: CallText): CallDetails {
+  const known = knownCalls[functionName.replace(syscallPrefix, '')]?.(args);
   if (known !== undefined) return known;
-  const returned = eventReturn(event);
-  const result = returned === undefined ? '' : `= ${valueText(returned.value)}`;
-  const { functionName } = event.selector.hook;
-  return { emoji: '❓', tag: 'syscall', details: words(functionName, ...values.map(valueText), result) };
+  const result = returned === undefined ? '' : `= ${returned.text}`;
+  const texts = args.map(({ text }) => text);
+  return { emoji: '❓', tag: 'syscall', details: words(functionName, ...texts, result) };
 }
 
-function tracepointDetails(subsystem: string, name: string, values: readonly EventValue[]): CallDetails {
-  const texts = values.map(valueText);
+function tracepointDetails({ name: [subsystem = '', name = ''], args }: CallText): CallDetails {
+  const texts = args.map(({ text }) => text);
   if (subsystem === 'raw_syscalls' && name === 'sys_enter')
     return { emoji: '☎', tag: 'syscall', details: words(...texts) };
   return { emoji: '⁉️', tag: 'tracepoint', details: words(subsystem, name, ...texts) };
 }
 
-type DetailsOf = (values: readonly EventValue[]) => CallDetails | undefined;
+type DetailsOf = (values: readonly ArgumentText[]) => CallDetails | undefined;
 
 /** Shows the arguments at `positions`; a missing one leaves no gap. */
 function showing(emoji: string, tag: string, ...positions: readonly number[]): DetailsOf {
@@ -56,7 +68,7 @@ function transfer(emoji: string, tag: string): DetailsOf {
 }
 
 /** `security_file_permission(file, mask)`: MAY_WRITE is 2, MAY_READ is 4. */
-function filePermission(values: readonly EventValue[]): CallDetails | undefined {
+function filePermission(values: readonly ArgumentText[]): CallDetails | undefined {
   const mask = textAt(values, 1);
   const details = textAt(values, 0);
   if (mask === '2') return { emoji: '📝', tag: 'write', details };
@@ -65,40 +77,25 @@ function filePermission(values: readonly EventValue[]): CallDetails | undefined 
 }
 
 /** `security_mmap_file(file, prot)`: PROT_READ 1, PROT_WRITE 2, PROT_EXEC 4. */
-function mmapFile(values: readonly EventValue[]): CallDetails | undefined {
-  const bits = lowBits(values[1]);
+function mmapFile(values: readonly ArgumentText[]): CallDetails | undefined {
+  const bits = values[1]?.bits;
   if (bits === undefined) return undefined;
   const letters = ['r', 'w', 'x'].filter((_, bit) => (bits & (1 << bit)) !== 0).join('');
   return { emoji: '📝', tag: `mmap-${letters}`, details: textAt(values, 0) };
 }
 
-function setns(values: readonly EventValue[]): CallDetails {
-  const name = namespaceNames.get(lowBits(values[1]) ?? -1);
+function setns(values: readonly ArgumentText[]): CallDetails {
+  const name = namespaceNames.get(values[1]?.bits ?? -1);
   return { emoji: '🔧', tag: 'setns', details: name ?? textAt(values, 1) };
 }
 
-/** The low 32 bits of a number. */
-function lowBits(value: EventValue | undefined): number | undefined {
-  switch (value?.kind) {
-    case 'int':
-    case 'uint':
-      return value.value;
-    case 'long':
-    case 'size':
-      return value.low;
-    default:
-      return undefined;
-  }
-}
-
-function sendmsg(values: readonly EventValue[]): CallDetails {
+function sendmsg(values: readonly ArgumentText[]): CallDetails {
   const size = textAt(values, 1);
   return { emoji: '📤', tag: 'sendmsg', details: words(textAt(values, 0), size === '' ? '' : `bytes ${size}`) };
 }
 
-function textAt(values: readonly EventValue[], position: number): string {
-  const value = values[position];
-  return value === undefined ? '' : valueText(value);
+function textAt(values: readonly ArgumentText[], position: number): string {
+  return values[position]?.text ?? '';
 }
 
 function words(...parts: readonly string[]): string {

@@ -1,14 +1,16 @@
 import { argumentsText } from '../events/arguments.ts';
-import type { KprobeAction } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
-import type { Event, HookEvent } from '../events/events.ts';
+import { type Event, eventArguments, eventReturn, type HookEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
 import { type Process, textOf } from '../events/process.ts';
+import type { EventValue } from '../events/values.ts';
 import { processFlags } from '../events/wire.ts';
 import type { BufferedOutput } from './buffered-output.ts';
 import type { Colors } from './colors.ts';
-import { callDetails } from './compact-details.ts';
-import { printable, quoted } from './printable.ts';
+import { type ArgumentText, type CallText, callDetails } from './compact-details.ts';
+import { compactLine, type EventText, execText, exitText, lossText, outcomeText, throttleText } from './compact-line.ts';
+import { printable } from './printable.ts';
+import { valueText } from './value-text.ts';
 
 export interface CompactOptions {
   readonly nodeName: string;
@@ -42,32 +44,55 @@ export class CompactSink implements TypedSink {
 
 /** `🚀 process node1 /usr/bin/curl https://example.org`: emoji, tag, node, binary, details; without a newline. */
 export function compactText(event: Event, options: CompactOptions): string {
-  const { colors } = options;
-  const bare = (emoji: string, tag: string, ...details: readonly string[]): string =>
-    [
-      colors.blue(`${emoji} ${tag.padEnd(7)}`),
-      colors.green(options.nodeName),
-      ...details.filter((detail) => detail !== ''),
-    ].join(' ');
-  const line = (emoji: string, tag: string, process: Process, ...details: readonly string[]): string =>
-    bare(emoji, tag, colors.magenta(quoted(binaryText(process))), ...details);
+  const source = options.nodeName;
   switch (event.kind) {
     case 'exec':
-      return line('🚀', 'process', event.process, colors.cyan(processArguments(event.process)));
+      return line(event.process, execText(processArguments(event.process)));
     case 'exit': {
       const end = event.signal === 0 ? String(event.status) : signalName(event.signal);
-      return line('💥', 'exit', event.process, colors.cyan(processArguments(event.process)), colors.red(end));
+      return line(event.process, exitText(processArguments(event.process), end));
     }
-    case 'hook': {
-      const { emoji, tag, details } = callDetails(event);
-      return line(emoji, tag, event.process, colors.cyan(details), colors.red(actionText(event)));
-    }
+    case 'hook':
+      return line(event.process, { ...callDetails(callText(event)), outcome: actionText(event) });
     case 'throttle':
-      return bare('🧬', 'throttle', colors.cyan(event.type.replace('THROTTLE_', '')), quoted(textOf(event.cgroup)));
+      return compactLine({ source, binary: '', ...throttleText(event.type, textOf(event.cgroup)) }, options.colors);
     case 'rateLimit':
-      return bare('🧬', 'rate_limit', colors.red(`${event.dropped} events dropped`));
+      return compactLine({ source, binary: '', ...lossText(event.dropped) }, options.colors);
     default:
       return event satisfies never;
+  }
+
+  function line(process: Process, text: EventText): string {
+    return compactLine({ source, binary: binaryText(process), ...text }, options.colors);
+  }
+}
+
+/** What the call of an event says to people. */
+function callText(event: HookEvent): CallText {
+  const { hook } = event.selector;
+  const returned = eventReturn(event);
+  return {
+    event: hook.event,
+    name: hook.event === 'tracepoint' ? [hook.subsystem, hook.tracepoint] : [hook.functionName],
+    args: eventArguments(event).map(({ value }) => argumentText(value)),
+    returned: returned && argumentText(returned.value),
+  };
+}
+
+function argumentText(value: EventValue): ArgumentText {
+  return { text: valueText(value), bits: lowBits(value) };
+}
+
+function lowBits(value: EventValue): number | undefined {
+  switch (value.kind) {
+    case 'int':
+    case 'uint':
+      return value.value;
+    case 'long':
+    case 'size':
+      return value.low;
+    default:
+      return undefined;
   }
 }
 
@@ -83,12 +108,6 @@ function processArguments(process: Process): string {
   return (process.flags & processFlags.TRUNC_ARGS) !== 0 ? `${text}…` : text;
 }
 
-/** What was done to the process besides reporting it, or would have been done in monitor mode. */
 function actionText({ selector }: HookEvent): string {
-  if (selector.monitoredAction !== undefined) return `would ${shortAction(selector.monitoredAction)}`;
-  return selector.action === 'KPROBE_ACTION_POST' ? '' : shortAction(selector.action);
-}
-
-function shortAction(action: KprobeAction): string {
-  return action.replace('KPROBE_ACTION_', '');
+  return outcomeText(selector.action, selector.monitoredAction);
 }

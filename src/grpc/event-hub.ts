@@ -96,7 +96,8 @@ export class EventHub implements TypedSink {
   #reportLoss(stream: EventStream): boolean {
     if (!stream.hasRecovered) return false;
     const encoder = this.#encoder!;
-    encoder.encodeLoss(stream.unreported, this.#ktimeLow, this.#ktimeHigh);
+    const { unreported: dropped } = stream;
+    encoder.encode({ kind: 'rateLimit', dropped, ktimeLow: this.#ktimeLow, ktimeHigh: this.#ktimeHigh });
     stream.unreported = 0;
     stream.append(encoder.writer.buffer, encoder.writer.length);
     return true;

@@ -1,5 +1,5 @@
 import type { EventHook, EventSelector } from '../events/event-plan.ts';
-import type { Event, ExitEvent, HookEvent } from '../events/events.ts';
+import type { Event, ExitEvent, HookEvent, ProcessEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
 import type { Process } from '../events/process.ts';
 import { argumentValue, returnValue } from '../events/values.ts';
@@ -41,22 +41,24 @@ export class EventMessageEncoder {
       case 'hook':
         this.#writeHook(event);
         break;
+      case 'throttle': {
+        const start = writer.open(envelope.throttle);
+        writer.uint(1, throttleTypes[event.type]);
+        writer.text(2, event.cgroup.bytes, event.cgroup.start, event.cgroup.end);
+        writer.close(start);
+        break;
+      }
+      case 'rateLimit': {
+        const start = writer.open(envelope.rateLimitInfo);
+        writer.uint(1, event.dropped);
+        writer.close(start);
+        break;
+      }
       default:
         event satisfies never;
     }
     writer.raw(this.#nodeName);
     this.#writeTime(envelope.time, event);
-  }
-
-  /** Encodes the news that `count` events were not delivered. */
-  encodeLoss(count: number, ktimeLow: number, ktimeHigh: number): void {
-    const { writer } = this;
-    writer.reset();
-    const start = writer.open(envelope.rateLimitInfo);
-    writer.uint(1, count);
-    writer.close(start);
-    writer.raw(this.#nodeName);
-    this.#writeTime(envelope.time, { ktimeLow, ktimeHigh });
   }
 
   #writeTime(field: number, { ktimeLow, ktimeHigh }: { readonly ktimeLow: number; readonly ktimeHigh: number }): void {
@@ -65,7 +67,7 @@ export class EventMessageEncoder {
   }
 
   /** `process` and `parent` are fields 1 and 2 of every event that has them here. */
-  #writeProcesses(event: Event, tid: number): void {
+  #writeProcesses(event: ProcessEvent, tid: number): void {
     this.#writeProcess(1, event.process, tid);
     if (event.parent !== undefined) this.#writeProcess(2, event.parent, event.parent.tgid);
   }
@@ -166,12 +168,14 @@ const envelope = {
   exit: 5,
   kprobe: 9,
   tracepoint: 10,
+  throttle: 27,
   lsm: 28,
   rateLimitInfo: 40001,
   nodeName: 1000,
   time: 1001,
 } as const;
 
+const throttleTypes = { THROTTLE_START: 1, THROTTLE_STOP: 2 } as const;
 const argumentFields = { kprobe: 4, tracepoint: 6, lsm: 7 } as const;
 const returnField = 5;
 const monitorActionField = 10000;

@@ -19,9 +19,10 @@ interface FileDescriptor {
 }
 
 interface MessageDescriptor {
-  readonly name: string;
+  name: string;
   readonly field?: { typeName?: string }[];
   readonly nestedType?: MessageDescriptor[];
+  readonly options?: { readonly mapEntry?: boolean };
 }
 
 interface ServiceDescriptor {
@@ -81,18 +82,23 @@ function completeFile(file: FileDescriptor, root: protobuf.Root, packages: Reado
 type Qualify = (scope: string, name: string) => string;
 
 function completeMessage(message: MessageDescriptor, scope: string, qualify: Qualify): void {
-  const nested = new Set(message.nestedType?.map(({ name }) => name));
+  const entries = new Set(message.nestedType?.filter((inner) => inner.options?.mapEntry).map(({ name }) => name));
   for (const field of message.field ?? []) {
-    if (field.typeName === undefined || field.typeName === '') continue;
-    /* Entries of maps exist only in descriptors. */
-    const ownEntry = nested.has(field.typeName) && field.typeName.endsWith('Entry');
-    field.typeName = ownEntry ? `.${scope}.${field.typeName}` : qualify(scope, field.typeName);
+    const { typeName = '' } = field;
+    if (typeName === '') continue;
+    field.typeName = entries.has(typeName) ? `.${scope}.${entryName(typeName)}` : qualify(scope, typeName);
   }
-  for (const inner of message.nestedType ?? [])
-    completeMessage(inner, `${scope}.${inner.name}`, qualifyFrom(scope, qualify));
+  for (const inner of message.nestedType ?? []) {
+    if (entries.has(inner.name)) {
+      /* Types in an entry are looked up where the map is: the entry exists in descriptors only. */
+      completeMessage(inner, scope, qualify);
+      inner.name = entryName(inner.name);
+    } else completeMessage(inner, `${scope}.${inner.name}`, qualify);
+  }
 }
 
-/** Names in an entry of a map are looked up where the map is. */
-function qualifyFrom(outer: string, qualify: Qualify): Qualify {
-  return (scope, name) => qualify(scope.endsWith('Entry') ? outer : scope, name);
+/** `PodLabelsEntry`: the name that every compiler gives to the entries of a map `pod_labels`. */
+function entryName(field: string): string {
+  const words = field.split('_').map((word) => word.charAt(0).toUpperCase() + word.slice(1));
+  return `${words.join('')}Entry`;
 }

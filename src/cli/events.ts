@@ -1,0 +1,173 @@
+import { fstatSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import type { AgentClient, JsonEvent } from '../client/agent-client.ts';
+import { type EventSelection, selectionFieldFilters, selectionFilters } from '../client/event-selection.ts';
+import { selectSaved } from '../client/saved-events.ts';
+import { colorsFor } from '../export/colors.ts';
+import { connectionArguments, connectionUsage, parseTimeout, withAgent } from './agent-connection.ts';
+import { InputError, UsageError } from './errors.ts';
+import { type EventPrinter, eventPrinter } from './event-printer.ts';
+import { parseSelection, selectionArguments, selectionUsage } from './event-selection-options.ts';
+
+export const eventsUsage = `Usage: jatai events [options]
+       jatai events [options] < events.json
+
+Prints the events of a running agent until it is interrupted. When standard input is a pipe or a file, and no
+--server-address is given, it prints the events saved there as JSON lines.
+
+  -o, --output FORMAT        compact or json (default: compact on a terminal, else json)
+  --tree                     order processes below their parents, calls below their processes
+  --timestamps               put the time in front of compact lines
+  --color WHEN               auto, always or never
+  --no-stack-traces          leave stack traces out of compact text
+  --no-ima-hash              leave hashes out of compact text
+  -t, --tty-encode PATH      print only what processes wrote to this terminal
+  --reconnect                connect again when the agent goes away
+  --reconnect-wait TIME      how long to wait before that (default 2s)
+  --count N                  stop after N events
+${selectionUsage}${connectionUsage}
+Examples:
+  jatai events --process '^/usr/bin/curl$' -e PROCESS_EXEC,PROCESS_EXIT
+  jatai events --policy-names block-shadow -o json
+  jatai events --tree < /var/log/jatai/events.json
+`;
+
+/** `jatai events`: returns the exit status. */
+export async function eventsCommand(args: string[]): Promise<number> {
+  const { values, positionals } = parseEventsArguments(args);
+  if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}"`);
+  const selection = parseSelection(values);
+  const print = limited(makePrinter(values), parseCount(values.count));
+  if (values['server-address'] === undefined && hasSavedEvents()) return printSaved(selection, print);
+  if (!values.reconnect) {
+    await withAgent(values, (client) => printLive(client, selection, print));
+    return 0;
+  }
+  return followForever(values, selection, print);
+}
+
+type EventsValues = ReturnType<typeof parseEventsArguments>['values'];
+
+function parseEventsArguments(args: string[]) {
+  return parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      output: { type: 'string', short: 'o' },
+      tree: { type: 'boolean', default: false },
+      timestamps: { type: 'boolean', default: false },
+      color: { type: 'string', default: 'auto' },
+      'no-stack-traces': { type: 'boolean', default: false },
+      'no-ima-hash': { type: 'boolean', default: false },
+      'tty-encode': { type: 'string', short: 't' },
+      reconnect: { type: 'boolean', default: false },
+      'reconnect-wait': { type: 'string', default: '2s' },
+      count: { type: 'string' },
+      ...selectionArguments,
+      ...connectionArguments,
+    },
+  });
+}
+
+function makePrinter(values: EventsValues): EventPrinter {
+  const { color } = values;
+  if (color !== 'auto' && color !== 'always' && color !== 'never')
+    throw new UsageError(`--color "${color}" is not one of auto, always, never`);
+  const output = values.output ?? (process.stdout.isTTY ? 'compact' : 'json');
+  if (output !== 'compact' && output !== 'json')
+    throw new UsageError(`--output "${output}" is not one of compact, json`);
+  if (values.tree && values.output === 'json') throw new UsageError('--tree is a form of compact text, not of json');
+  return eventPrinter({
+    form: values['tty-encode'] === undefined ? (values.tree ? 'tree' : output) : 'tty',
+    terminal: values['tty-encode'] ?? '',
+    colors: colorsFor(color, process.stdout.isTTY, process.env),
+    timestamps: values.timestamps,
+    stackTraces: !values['no-stack-traces'],
+    imaHash: !values['no-ima-hash'],
+  });
+}
+
+function parseCount(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new UsageError(`--count "${text}" is not a number of events`);
+  return Number(text);
+}
+
+/** Prints and says whether more events are wanted. */
+type Print = (event: JsonEvent) => Promise<boolean>;
+
+function limited(printer: EventPrinter, count: number): Print {
+  let left = count;
+  return async (event) => {
+    const text = printer(event);
+    if (text !== '' && !process.stdout.write(text)) await drained();
+    if (text !== '') left--;
+    return left > 0 && !process.stdout.destroyed;
+  };
+}
+
+async function drained(): Promise<void> {
+  if (process.stdout.destroyed) return;
+  await new Promise<void>((resolve) => {
+    process.stdout
+      .once('drain', resolve)
+      .once('close', resolve)
+      .once('error', () => resolve());
+  });
+}
+
+async function printLive(client: AgentClient, selection: EventSelection, print: Print): Promise<boolean> {
+  const request = {
+    allow_list: selectionFilters(selection),
+    deny_list: [],
+    field_filters: selectionFieldFilters(selection),
+  };
+  for await (const event of client.getEvents(request)) if (!(await print(event))) return false;
+  return true;
+}
+
+/** Ends only by a signal, or when nobody wants more events. */
+async function followForever(values: EventsValues, selection: EventSelection, print: Print): Promise<number> {
+  const waitMs = parseTimeout(values['reconnect-wait'], 'reconnect-wait');
+  for (;;) {
+    try {
+      if (!(await withAgent(values, (client) => printLive(client, selection, print)))) return 0;
+      process.stderr.write('jatai: the agent ended the stream\n');
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      process.stderr.write(`jatai: ${error.message}\n`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
+}
+
+/** Standard input is a pipe or a file: nothing that a terminal or a service manager gives. */
+function hasSavedEvents(): boolean {
+  const input = fstatSync(0);
+  return input.isFIFO() || input.isFile() || input.isSocket();
+}
+
+async function printSaved(selection: EventSelection, print: Print): Promise<number> {
+  if (selection.celExpressions.length > 0)
+    throw new UsageError('--cel-expression is applied by an agent; it cannot be used on saved events');
+  const select = selectSaved(selection);
+  let line = 0;
+  for await (const text of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    line++;
+    if (text.trim() === '') continue;
+    const event = select(parseLine(text, line));
+    if (event !== undefined && !(await print(event))) break;
+  }
+  return 0;
+}
+
+function parseLine(text: string, line: number): JsonEvent {
+  try {
+    const event: unknown = JSON.parse(text);
+    if (typeof event === 'object' && event !== null && !Array.isArray(event)) return event;
+  } catch {
+    // Said below.
+  }
+  throw new InputError(`standard input, line ${line}: not an event in JSON`);
+}

@@ -1,0 +1,16 @@
+import { connectionUsage, withAgent } from './agent-connection.ts';
+import { parsePolicyNames, policyNameUsage } from './policy-request.ts';
+
+export const policyDeleteUsage = `Usage: jatai policy delete NAME... [options]
+
+Unloads policies that were added to a running agent.
+${policyNameUsage}${connectionUsage}`;
+
+/** `jatai policy delete`: returns the exit status. */
+export async function policyDeleteCommand(args: string[]): Promise<number> {
+  const { policies, connection } = parsePolicyNames(args);
+  await withAgent(connection, async (client) => {
+    for (const policy of policies) await client.deletePolicy(policy);
+  });
+  return 0;
+}

@@ -1,0 +1,45 @@
+import { parseArgs } from 'node:util';
+import type { PolicyRequest } from '../grpc/messages.ts';
+import type { PolicyMode } from '../policy/model.ts';
+import { type ConnectionValues, connectionArguments } from './agent-connection.ts';
+import { UsageError } from './errors.ts';
+
+/** Usage of the options that `parsePolicyNames` takes. */
+export const policyNameUsage = `
+  -n, --namespace NAME       namespace of the policy
+  --domain NAME              its domain: grpc (the default) for policies that were added, static for those of files
+`;
+
+export interface NamedPolicies {
+  readonly policies: readonly PolicyRequest[];
+  /** What stood behind the names. */
+  readonly rest: readonly string[];
+  readonly connection: ConnectionValues;
+}
+
+/** Reads the names of policies, and as many words behind them as `restCount` says. */
+export function parsePolicyNames(args: string[], restCount = 0): NamedPolicies {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      namespace: { type: 'string', short: 'n', default: '' },
+      domain: { type: 'string', default: '' },
+      ...connectionArguments,
+    },
+  });
+  const names = positionals.slice(0, positionals.length - restCount);
+  if (names.length === 0) throw new UsageError('The name of a policy is missing');
+  const { namespace, domain } = values;
+  return {
+    policies: names.map((name) => ({ name, namespace, domain })),
+    rest: positionals.slice(names.length),
+    connection: values,
+  };
+}
+
+/** Throws a UsageError for what is neither `enforce` nor `monitor`. */
+export function parseMode(text: string): PolicyMode {
+  if (text === 'enforce' || text === 'monitor') return text;
+  throw new UsageError(`The mode "${text}" is not one of enforce, monitor`);
+}
