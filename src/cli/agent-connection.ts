@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { findAgent } from '../client/agent-address.ts';
+import { defaultSocket, findAgent } from '../client/agent-address.ts';
 import { AgentClient } from '../client/agent-client.ts';
 import { type ClientTls, GrpcClient } from '../client/grpc-client.ts';
 import {
@@ -77,7 +77,7 @@ async function connect(address: ServerAddress, values: ConnectionValues): Promis
     const target = serverAddressText(address);
     throw new InputError(
       `no agent answers at ${target}: ${error.message}`,
-      `Start one that does: jatai run --server-address ${target}\n        or name it with --server-address.`,
+      `start one: jatai run --server-address ${values['server-address'] ?? `unix://${defaultSocket}`}`,
     );
   }
 }
