@@ -83,7 +83,7 @@ export class EventHub implements TypedSink {
   }
 
   close(): void {
-    this.flush();
+    for (const { stream } of this.#subscribers) stream.end();
   }
 
   counters(): EventHubCounters {

@@ -68,6 +68,12 @@ export class EventStream {
     });
   }
 
+  /** Sends what waits, whatever is on its way: for the end of the agent. */
+  end(): void {
+    if (this.#length > 0 && !this.#closed) this.#options.send(this.#waiting.subarray(0, this.#length), () => {});
+    this.close();
+  }
+
   close(): void {
     this.#closed = true;
     this.#waiting = empty;

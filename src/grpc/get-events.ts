@@ -8,9 +8,9 @@ import type { CallHandler, ServerCall } from './server-call.ts';
 import { StatusError } from './status.ts';
 
 /** Clients of the event stream at one time; each may cost `maxWaitingBytes`. */
-export const maxEventClients = 64;
+export const maxEventClients = 16;
 /** Bytes of events that wait for one client before events are dropped for it. */
-export const maxWaitingBytes: number = 16 * 1024 * 1024;
+export const maxWaitingBytes: number = 32 * 1024 * 1024;
 
 /** `GetEvents`: the stream of events until the client goes away. */
 export function getEventsRoute(service: protobuf.Service, agent: ServedAgent): (call: ServerCall) => CallHandler {
