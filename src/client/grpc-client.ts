@@ -39,16 +39,28 @@ export class GrpcClient {
     const { promise, resolve, reject } = Promise.withResolvers<GrpcClient>();
     const target = serverAddressText(options.address);
     const authority = options.address.kind === 'tcp' ? target : 'localhost';
-    const session = connect(`http://${authority}`, { createConnection: () => openSocket(options) });
+    const socket = openSocket(options);
+    const session = connect(`http://${authority}`, {
+      createConnection: () => socket,
+      settings: { initialWindowSize: windowBytes },
+    });
     const fail = (reason: string) => {
       session.destroy();
       reject(new StatusError('UNAVAILABLE', reason));
     };
+    /* A refusal at the end of the handshake of TLS 1.3 is told to the socket alone, and does not close it. */
+    socket.on('error', (error) => {
+      fail(error.message);
+      socket.destroy();
+    });
     const timer = setTimeout(() => fail('no answer in time'), options.timeoutMs);
     session.once('error', (error) => fail(error.message));
     session.once('close', () => fail('the connection was closed'));
     /* The server's first words: a connection alone does not show that somebody understands HTTP/2. */
-    session.once('remoteSettings', () => resolve(new GrpcClient(session)));
+    session.once('remoteSettings', () => {
+      session.setLocalWindowSize(windowBytes);
+      resolve(new GrpcClient(session));
+    });
     try {
       return await promise;
     } finally {
@@ -138,5 +150,7 @@ function checkStatus(headers: IncomingHttpHeaders | undefined): void {
   throw new StatusError(statusName(Number(code)), decodeStatusMessage(String(headers['grpc-message'] ?? '')));
 }
 
+/** What a server may send ahead: a stream of events comes in bursts. */
+const windowBytes = 1024 * 1024;
 /** As Tetragon's client allows by default, and some more for lists of many processes. */
 const maxResponseBytes = 64 * 1024 * 1024;

@@ -28,7 +28,11 @@ export function frame(message: Uint8Array): Buffer {
 /** Cuts a body into messages as its pieces arrive. */
 export class MessageReader {
   readonly #maxBytes: number;
-  #waiting: Buffer = Buffer.alloc(0);
+  /** Pieces that are not consumed yet, and their sum. */
+  #pieces: Buffer[] = [];
+  #length = 0;
+  /** Bytes from which on the first message is complete, header included. */
+  #needed = frameHeaderBytes;
 
   /** Messages longer than `maxBytes` are refused. */
   constructor(maxBytes: number) {
@@ -37,21 +41,32 @@ export class MessageReader {
 
   /** True in the middle of a message: a body must not end there. */
   get incomplete(): boolean {
-    return this.#waiting.length > 0;
+    return this.#length > 0;
   }
 
   /** The messages that `piece` completes, in order. Throws a StatusError for what is too long or compressed. */
   push(piece: Buffer): Buffer[] {
-    const bytes = this.#waiting.length === 0 ? piece : Buffer.concat([this.#waiting, piece]);
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    return this.#length < this.#needed ? [] : this.#take();
+  }
+
+  #take(): Buffer[] {
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
     const messages: Buffer[] = [];
     let offset = 0;
+    this.#needed = frameHeaderBytes;
     while (bytes.length - offset >= frameHeaderBytes) {
-      const end = offset + frameHeaderBytes + this.#lengthAt(bytes, offset);
-      if (end > bytes.length) break;
-      messages.push(bytes.subarray(offset + frameHeaderBytes, end));
-      offset = end;
+      const size = frameHeaderBytes + this.#lengthAt(bytes, offset);
+      if (offset + size > bytes.length) {
+        this.#needed = size;
+        break;
+      }
+      messages.push(bytes.subarray(offset + frameHeaderBytes, offset + size));
+      offset += size;
     }
-    this.#waiting = bytes.subarray(offset);
+    this.#pieces = offset === bytes.length ? [] : [bytes.subarray(offset)];
+    this.#length = bytes.length - offset;
     return messages;
   }
 

@@ -78,7 +78,7 @@ export class GrpcServer {
   #createSecureServer(tls: TlsFiles): Http2SecureServer {
     const server = createSecureServer({ ...httpOptions, ...tls.serverOptions(), allowHTTP1: false });
     /* A client without HTTP/2 or with a bad certificate is its own problem. */
-    server.on('tlsClientError', () => {});
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
     this.#stopWatchingTls = tls.watch((context) => server.setSecureContext(context));
     return server;
   }
@@ -118,11 +118,10 @@ export class GrpcServer {
 
 function identify(address: ServerAddress, session: ServerHttp2Session): Peer {
   if (address.kind === 'unix') return unixPeer;
-  const { socket } = session;
-  return 'authorized' in socket ? tlsPeer(socket as TLSSocket) : plainPeer(socket);
+  return session.encrypted === true ? tlsPeer(session.socket as TLSSocket) : plainPeer(session.socket);
 }
 
-const httpOptions = { settings: { maxConcurrentStreams: 128 } } as const;
+const httpOptions = { settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 } } as const;
 /** A client whose machine vanished is found in some minutes. */
 const keepAliveMs = 60_000;
 const closeTimeoutMs = 1000;
