@@ -48,9 +48,12 @@ export function describeFiles(root: protobuf.Root): DescribedFiles {
   };
 }
 
-/** The message, enum or service of `tetragon.FineGuidanceSensors.GetEvents` and the like. */
+/** The message or service of `tetragon.FineGuidanceSensors.GetEvents` and the like. */
 function memberOwner(root: protobuf.Root, symbol: string): protobuf.ReflectionObject | null {
-  return root.lookup(symbol.slice(0, Math.max(symbol.lastIndexOf('.'), 0)));
+  const owner = root.lookup(symbol.slice(0, Math.max(symbol.lastIndexOf('.'), 0)));
+  const member = symbol.slice(symbol.lastIndexOf('.') + 1);
+  const members = { ...(owner as Partial<protobuf.Type>)?.fields, ...(owner as Partial<protobuf.Service>)?.methods };
+  return Object.hasOwn(members, member) ? owner : null;
 }
 
 function packageOf(found: protobuf.ReflectionObject, packages: ReadonlyMap<string, FileDescriptor>): string {

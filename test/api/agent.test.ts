@@ -1,0 +1,390 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import protobuf from 'protobufjs';
+import descriptor from 'protobufjs/ext/descriptor.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AgentProcess } from '../kernel/harness/agent-process.ts';
+import { repositoryRoot } from '../vm/repository-root.ts';
+import { type Message, ReferenceClient } from './reference-client.ts';
+
+/*
+ * A real agent, asked by the reference client, by `jatai` itself, and over TCP. It needs what every kernel since 5.10
+ * gives to root: raw tracepoints and tracepoints of system calls.
+ */
+const missing = process.getuid?.() === 0 ? '' : 'needs root';
+if (missing !== '') console.log(`test/api: skipped, ${missing}`);
+
+const folder = mkdtempSync(join(tmpdir(), 'jatai-api-'));
+const socket = join(folder, 'agent.sock');
+const forbidden = join(folder, 'forbidden');
+
+function policyYaml(name: string, path: string, action: string): string {
+  return `apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata:
+  name: ${name}
+spec:
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_chdir
+    message: "changes its directory"
+    tags: ["observability.filesystem"]
+    args:
+    - index: 5
+      type: string
+    selectors:
+    - matchArgs:
+      - index: 5
+        operator: Prefix
+        values: ["${path}"]
+      matchActions:
+      - action: ${action}
+`;
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function jatai(...args: string[]): Outcome {
+  const command = [...args, '--server-address', `unix://${socket}`];
+  const { status, stdout, stderr } = spawnSync(join(repositoryRoot, 'bin/jatai'), command, { encoding: 'utf8' });
+  return { status, stdout, stderr };
+}
+
+/** Changes to a directory in a shell of its own; the signal that ended it, if one did. */
+function enter(path: string): string | null {
+  return spawnSync('sh', ['-c', `cd ${path} && exit 3`]).signal;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 1000; round++) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`never true: ${condition}`);
+}
+
+describe.skipIf(missing !== '')('the API of an agent', () => {
+  let agent: AgentProcess;
+  let client: ReferenceClient;
+  let tcpAddress = '';
+  let starts = 0;
+
+  async function start(): Promise<void> {
+    const server = ['--server-address', `unix://${socket},127.0.0.1:0`, '--agent-info-file', join(folder, 'info.json')];
+    const kept = ['--persist-grpc-policies', '--persist-grpc-policies-dir', join(folder, 'kept')];
+    const seen = ['--policy', join(folder, 'seen.yaml'), '-o', 'none', '--log-level', 'info'];
+    agent = new AgentProcess([...server, ...kept, ...seen], join(folder, `stderr-${starts++}`));
+    const log = await agent.waitReady();
+    tcpAddress = [...log.matchAll(/"address":"(127\.0\.0\.1:\d+)"/g)].at(-1)![1]!;
+    client = new ReferenceClient(`unix://${socket}`);
+  }
+
+  beforeAll(async () => {
+    mkdirSync(forbidden);
+    writeFileSync(join(folder, 'seen.yaml'), policyYaml('seen', folder, 'Post'));
+    writeFileSync(join(folder, 'killer.yaml'), policyYaml('killer', forbidden, 'Sigkill'));
+    await start();
+  }, 300_000);
+
+  afterAll(async () => {
+    client?.close();
+    await agent?.stop();
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
+  async function policies(domain = ''): Promise<Message[]> {
+    return (await client.call('ListTracingPolicies', { domain })).policies;
+  }
+
+  test('what a client asks before anything else', async () => {
+    const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
+    expect(await client.call('GetVersion', {})).toEqual({ version });
+    const info = await client.call('GetInfo', {});
+    expect(info).toMatchObject({ version, name: 'jatai', build: { modified: 'false' } });
+    expect(info.probes).toHaveLength(22);
+    expect(info.probes).toContainEqual({ Name: 'large', Enabled: { value: true } });
+    const cache = info.conf.find(({ key }: Message) => key === 'disable-process-cache');
+    expect(cache.value.type_url).toBe('type.googleapis.com/google.protobuf.BoolValue');
+    expect(await client.call('GetHealth', { event_set: ['HEALTH_STATUS_TYPE_STATUS'] })).toEqual({
+      health_status: [{ event: 'HEALTH_STATUS_TYPE_STATUS', status: 'HEALTH_STATUS_RUNNING', details: 'running' }],
+    });
+    expect(await client.call('ListDomains', {})).toEqual({ domains: ['grpc', 'static'] });
+    const told = JSON.parse(readFileSync(join(folder, 'info.json'), 'utf8'));
+    expect(told).toMatchObject({ server_address: `unix://${socket}`, pid: agent.pid });
+    expect(statSync(socket).mode & 0o777).toBe(0o660);
+  });
+
+  test('a policy lives its whole life', async () => {
+    expect(enter(forbidden)).toBe(null);
+    await client.call('AddTracingPolicy', { yaml: policyYaml('killer', forbidden, 'Sigkill') });
+    expect(enter(forbidden)).toBe('SIGKILL');
+    await expect(client.call('AddTracingPolicy', { yaml: policyYaml('killer', '/', 'Post') })).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+    const counters = (policy: Message): Message => policy.stats.action_counters;
+    const [status] = await policies('grpc');
+    expect(status).toMatchObject({
+      name: 'killer',
+      domain: 'grpc',
+      state: 'TP_STATE_ENABLED',
+      mode: 'TP_MODE_ENFORCE',
+      enabled: true,
+      sensors: ['generic_tracepoint'],
+      hook_statuses: [{ section: 'tracepoints', state: 'STATUS_LOADED', hook_description: 'syscalls/sys_enter_chdir' }],
+    });
+    expect(status.kernel_memory_bytes).toBeGreaterThan(0);
+    expect(counters(status)).toEqual({ post: 1, signal: 1 });
+
+    await client.call('ConfigureTracingPolicy', { name: 'killer', mode: 'TP_MODE_MONITOR' });
+    expect(enter(forbidden)).toBe(null);
+    const [monitored] = await policies('grpc');
+    expect(monitored.mode).toBe('TP_MODE_MONITOR');
+    expect(counters(monitored)).toEqual({ post: 2, signal: 1, monitor_signal: 1 });
+
+    await client.call('ConfigureTracingPolicy', { name: 'killer', enable: false });
+    expect(enter(forbidden)).toBe(null);
+    const [disabled] = await policies('grpc');
+    expect(disabled.state).toBe('TP_STATE_DISABLED');
+    expect(counters(disabled)).toEqual({ post: 2, signal: 1, monitor_signal: 1 });
+
+    await client.call('ConfigureTracingPolicy', { name: 'killer', enable: true, mode: 'TP_MODE_ENFORCE' });
+    expect(enter(forbidden)).toBe('SIGKILL');
+    await client.call('DeleteTracingPolicy', { name: 'killer' });
+    expect(enter(forbidden)).toBe(null);
+    expect(await policies('grpc')).toEqual([]);
+  }, 60_000);
+
+  test('a mode of a policy without anything to enforce is accepted', async () => {
+    await client.call('ConfigureTracingPolicy', { name: 'seen', domain: 'static', mode: 'TP_MODE_ENFORCE' });
+    const [seen] = await policies('static');
+    expect(seen).toMatchObject({ name: 'seen', mode: 'TP_MODE_MONITOR_ONLY', info: join(folder, 'seen.yaml') });
+  });
+
+  test('refusals say why', async () => {
+    const unknownTracepoint = policyYaml('broken', '/', 'Post').replace('sys_enter_chdir', 'sys_enter_chdirr');
+    const cases: readonly (readonly [method: string, request: object, code: string, message: RegExp])[] = [
+      ['AddTracingPolicy', { yaml: 'a: [' }, 'INVALID_ARGUMENT', /^policy-\d+\.yaml:1:\d+: error: /],
+      ['AddTracingPolicy', { yaml: unknownTracepoint }, 'FAILED_PRECONDITION', /sys_enter_chdirr[\s\S]*\^/],
+      ['AddTracingPolicy', { yaml: policyYaml('x', '/', 'Post'), domain: 'static' }, 'INVALID_ARGUMENT', /reserved/],
+      ['DeleteTracingPolicy', { name: 'nobody' }, 'NOT_FOUND', /"nobody" of domain "grpc" does not exist/],
+      ['DeleteTracingPolicy', { name: 'seen', domain: 'static' }, 'FAILED_PRECONDITION', /remove it there/],
+      [
+        'ConfigureTracingPolicy',
+        { name: 'seen', domain: 'static', mode: 'TP_MODE_UNKNOWN' },
+        'INVALID_ARGUMENT',
+        /mode/,
+      ],
+      ['ListSensors', {}, 'UNIMPLEMENTED', /use ListTracingPolicies/],
+      ['EnableTracingPolicy', { name: 'seen' }, 'UNIMPLEMENTED', /use ConfigureTracingPolicy/],
+      ['SetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE' }, 'INVALID_ARGUMENT', /cannot be set/],
+    ];
+    for (const [method, request, code, message] of cases) {
+      const failed = expect(client.call(method, request), `${method} ${JSON.stringify(request)}`).rejects;
+      await failed.toMatchObject({ code, message: expect.stringMatching(message) });
+    }
+    expect(await policies('grpc')).toMatchObject([{ name: 'broken', state: 'TP_STATE_LOAD_ERROR' }]);
+    await client.call('DeleteTracingPolicy', { name: 'broken' });
+  });
+
+  test('events arrive with all they say, and only the fields that were asked for', async () => {
+    const whole: Message[] = [];
+    const cut: Message[] = [];
+    const streams = [
+      client.stream('GetEvents', {}).on('data', (event) => whole.push(event)),
+      client
+        .stream('GetEvents', { field_filters: [{ fields: { paths: ['process.binary', 'signal'] } }] })
+        .on('data', (event) => cut.push(event)),
+    ];
+    await until(() => {
+      enter(folder);
+      return whole.some(isCall) && cut.length > 0;
+    });
+    for (const stream of streams) stream.cancel();
+    const call = whole.find(isCall);
+    expect(call.process_tracepoint).toMatchObject({
+      process: { arguments: `-c "cd ${folder} && exit 3"`, uid: {} },
+      parent: { pid: { value: process.pid } },
+      subsys: 'syscalls',
+      event: 'sys_enter_chdir',
+      args: [{ string_arg: folder }],
+      policy_name: 'seen',
+      action: 'KPROBE_ACTION_POST',
+      message: 'changes its directory',
+      tags: ['observability.filesystem'],
+    });
+    expect(call.process_tracepoint.process.binary).toMatch(/\/(da|ba)?sh$/);
+    expect(Object.keys(call).sort()).toEqual(['event', 'node_name', 'process_tracepoint', 'time']);
+    for (const event of cut) {
+      const content = event[event.event];
+      expect(Object.keys(content).filter((name) => name !== 'process' && content[name].length !== 0)).toEqual([]);
+      expect(Object.keys(content.process).filter((name) => content.process[name].length !== 0)).toEqual(['binary']);
+    }
+  }, 60_000);
+
+  function isCall(event: Message): boolean {
+    return event.process_tracepoint?.args?.[0]?.string_arg === folder;
+  }
+
+  test('the log level and the processes that are known', async () => {
+    expect(await client.call('GetDebug', {})).toMatchObject({ level: 'LOG_LEVEL_INFO' });
+    await client.call('SetDebug', { level: 'LOG_LEVEL_DEBUG' });
+    expect(await client.call('GetDebug', {})).toMatchObject({ level: 'LOG_LEVEL_DEBUG' });
+    const { processes } = await client.call('GetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE' });
+    const self = processes.processes.find(({ process: known }: Message) => known.pid.value === process.pid);
+    expect(self).toMatchObject({ color: 'black', refcnt: { value: 1 } });
+  });
+
+  test('over TCP without TLS one may read and not change', async () => {
+    const remote = new ReferenceClient(tcpAddress);
+    expect((await remote.call('ListTracingPolicies', {})).policies).toMatchObject([{ name: 'seen' }]);
+    const changes: readonly (readonly [method: string, request: object])[] = [
+      ['AddTracingPolicy', { yaml: policyYaml('killer', forbidden, 'Sigkill') }],
+      ['DeleteTracingPolicy', { name: 'seen' }],
+      ['ConfigureTracingPolicy', { name: 'seen', domain: 'static', enable: false }],
+      ['SetDebug', { level: 'LOG_LEVEL_TRACE' }],
+      ['RuntimeHook', {}],
+    ];
+    for (const [method, request] of changes)
+      await expect(remote.call(method, request)).rejects.toMatchObject({ code: 'PERMISSION_DENIED' });
+    remote.close();
+  });
+
+  test('health and reflection, as tools ask for them', async () => {
+    const health = new ReferenceClient(`unix://${socket}`, 'grpc.health.v1.Health');
+    expect(await health.call('Check', { service: 'tetragon.FineGuidanceSensors' })).toEqual({ status: 'SERVING' });
+    await expect(health.call('Check', { service: 'x' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    health.close();
+    for (const version of ['v1', 'v1alpha']) {
+      const tool = new ReferenceClient(`unix://${socket}`, `grpc.reflection.${version}.ServerReflection`);
+      const [services, files, unknown] = await tool.converse('ServerReflectionInfo', [
+        { list_services: '*' },
+        { file_containing_symbol: 'tetragon.FineGuidanceSensors.GetEvents' },
+        { file_containing_symbol: 'tetragon.Nope' },
+      ]);
+      tool.close();
+      const names = services.list_services_response.service.map(({ name }: Message) => name);
+      expect(names).toContain('tetragon.FineGuidanceSensors');
+      expect(names).toContain('grpc.health.v1.Health');
+      expect(unknown.error_response).toMatchObject({ error_code: 5 });
+      checkDescriptors(files.file_descriptor_response.file_descriptor_proto);
+    }
+  });
+
+  /** The descriptors alone describe the API: every name in them resolves. */
+  function checkDescriptors(files: Buffer[]): void {
+    const file = files.map((bytes) => descriptor.FileDescriptorProto.decode(bytes));
+    const set = descriptor.FileDescriptorSet.encode({ file }).finish();
+    const root = protobuf.Root.fromDescriptor(set, { keepCase: true }).resolveAll();
+    const pod = root.lookupType('tetragon.Pod');
+    expect(pod.fields['pod_labels']).toMatchObject({ id: 5, map: true });
+    expect(root.lookupType('tetragon.GetEventsResponse').fields['process_lsm']).toMatchObject({ id: 28 });
+    expect(root.lookupService('tetragon.FineGuidanceSensors').methods['GetEvents']).toMatchObject({
+      responseStream: true,
+    });
+  }
+
+  test('jatai policy and status', () => {
+    expect(jatai('status').stdout).toMatch(/^Health: running\nVersion: .*\nPolicies: 1 enabled\n$/);
+    expect(jatai('version', '-s').stdout).toMatch(/^jatai (\S+)\nagent \1\n$/);
+    expect(jatai('policy', 'add', join(folder, 'killer.yaml'), '-m', 'monitor')).toEqual({
+      status: 0,
+      stdout: '',
+      stderr: '',
+    });
+    expect(enter(forbidden)).toBe(null);
+    expect(jatai('policy', 'set-mode', 'killer', 'enforce').status).toBe(0);
+    expect(enter(forbidden)).toBe('SIGKILL');
+    const list = jatai('policy', 'list').stdout.trimEnd().split('\n');
+    expect(list[0]).toMatch(
+      /^ID +NAME +DOMAIN +STATE +FILTERID +NAMESPACE +SENSORS +KERNELMEMORY +MODE +NPOST +NENFORCE +NMONITOR$/,
+    );
+    expect(list[2]).toMatch(
+      /^\d+ +killer +grpc +enabled +0 +\(global\) +generic_tracepoint +[\d.]+ kB +enforce +2 +1 +1$/,
+    );
+    const json = JSON.parse(jatai('policy', 'list', '-o', 'json', '--domain', 'grpc').stdout);
+    expect(json.policies).toMatchObject([{ name: 'killer', mode: 'TP_MODE_ENFORCE' }]);
+    expect(jatai('policy', 'disable', 'killer').status).toBe(0);
+    expect(jatai('policy', 'status', 'killer')).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(
+        /disabled, enforce.*\n.*sys_enter_chdir: not loaded\n.*post 2, signal 1, monitor_signal 1\n/,
+      ),
+    });
+    expect(jatai('policy', 'delete', 'killer').status).toBe(0);
+    expect(jatai('policy', 'delete', 'killer')).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'jatai: the agent refused: The policy "killer" of domain "grpc" does not exist\n',
+    });
+    expect(jatai('loglevel', 'set', 'warn').status).toBe(0);
+    expect(jatai('loglevel', 'get').stdout).toBe('warn\n');
+  }, 120_000);
+
+  test('jatai policy add finds mistakes before it asks', () => {
+    const wrong = join(folder, 'wrong.yaml');
+    writeFileSync(wrong, policyYaml('wrong', '/', 'Sigkil'));
+    const { status, stderr } = jatai('policy', 'add', wrong);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^${wrong}:20:\\d+: error: .*Sigkil`));
+  });
+
+  test('jatai events prints what happens, in every form', async () => {
+    const live = follow('--count', '4000', '-o', 'json');
+    await until(() => {
+      enter(folder);
+      return live.lines().some((line) => line.includes('"policy_name":"seen"'));
+    });
+    live.child.kill();
+    const saved = join(folder, 'saved.json');
+    writeFileSync(saved, `${live.lines().join('\n')}\n`);
+    const text = (options: string): string =>
+      spawnSync('sh', ['-c', `${join(repositoryRoot, 'bin/jatai')} events ${options} < ${saved}`], { encoding: 'utf8' })
+        .stdout;
+    expect(text('-o compact -e process_tracepoint')).toContain(`syscalls sys_enter_chdir ${folder}\n`);
+    expect(text('--tree')).toMatch(
+      new RegExp(`\\n( *)🚀 process \\S+ \\S+sh -c .*\\n\\1  ⁉️ tracepoint .* ${folder}\\n`),
+    );
+    expect(text('-o json -f process.pid -e PROCESS_EXEC').split('\n')[0]).toMatch(
+      /^{"process_exec":{"process":{"pid":\d+}},/,
+    );
+    expect(text('-o json --policy-names other')).toBe('');
+  }, 60_000);
+
+  function follow(...args: string[]): { child: ChildProcess; lines: () => string[] } {
+    const command = ['events', ...args, '--server-address', `unix://${socket}`];
+    const child = spawn(join(repositoryRoot, 'bin/jatai'), command, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (piece) => {
+      text += piece;
+    });
+    return { child, lines: () => text.slice(0, text.lastIndexOf('\n')).split('\n') };
+  }
+
+  test('policies of clients come back after a restart', async () => {
+    await client.call('AddTracingPolicy', { yaml: policyYaml('killer', forbidden, 'Sigkill') });
+    client.close();
+    expect((await agent.stop()).status).toBe(0);
+    expect(enter(forbidden)).toBe(null);
+    await start();
+    expect(enter(forbidden)).toBe('SIGKILL');
+    await client.call('DeleteTracingPolicy', { name: 'killer' });
+  }, 120_000);
+
+  test('without an agent a command says how to start one', () => {
+    const address = `unix://${join(folder, 'nobody.sock')}`;
+    const { status, stderr } = spawnSync(join(repositoryRoot, 'bin/jatai'), ['status', '--server-address', address], {
+      encoding: 'utf8',
+    });
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `jatai: no agent answers at ${address}: connect ENOENT ${join(folder, 'nobody.sock')}\n` +
+        `  hint: start one: jatai run --server-address ${address}\n`,
+    );
+  });
+});
