@@ -2,6 +2,7 @@ import { ByteArena } from '../events/byte-arena.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import { type AggregationOptions, EventAggregator } from './event-aggregator.ts';
 import { EventMessageEncoder } from './event-message.ts';
 import { EventStream, type EventStreamOptions } from './event-stream.ts';
 import { ProcessMessageEncoder } from './process-message.ts';
@@ -14,6 +15,8 @@ export interface SubscriberOptions extends EventStreamOptions {
   readonly accepts?: ((event: Event) => boolean) | undefined;
   /** Field filters; none by default. */
   readonly transform?: MessageTransform | undefined;
+  /** Joins equal calls; none by default. */
+  readonly aggregation?: AggregationOptions | undefined;
 }
 
 export interface Subscriber {
@@ -46,7 +49,14 @@ export class EventHub implements TypedSink {
 
   subscribe(options: SubscriberOptions): Subscriber {
     this.#encoder ??= this.#newEncoder();
-    const client: Client = { stream: new EventStream(options), options };
+    const stream = new EventStream(options);
+    const aggregator =
+      options.aggregation &&
+      new EventAggregator(options.aggregation, (bytes, length) => {
+        stream.append(bytes, length);
+        stream.flush();
+      });
+    const client: Client = { stream, options, aggregator };
     this.#subscribers.add(client);
     return { stream: client.stream, close: () => this.#unsubscribe(client) };
   }
@@ -57,7 +67,7 @@ export class EventHub implements TypedSink {
     this.#ktimeHigh = event.ktimeHigh;
     let encoded = false;
     const encoder = this.#encoder!;
-    for (const { stream, options } of this.#subscribers) {
+    for (const { stream, options, aggregator } of this.#subscribers) {
       if (options.accepts?.(event) === false) continue;
       if (stream.unreported > 0) {
         encoded = false;
@@ -69,9 +79,10 @@ export class EventHub implements TypedSink {
       if (!encoded) encoder.encode(event);
       encoded = true;
       const { buffer, length } = encoder.writer;
-      const changed = options.transform?.(event, buffer, length);
-      if (changed === undefined) stream.append(buffer, length);
-      else stream.append(changed, changed.length);
+      const message = options.transform?.(event, buffer, length) ?? buffer;
+      const size = message === buffer ? length : message.length;
+      if (aggregator !== undefined && event.kind === 'hook') aggregator.add(message, size);
+      else stream.append(message, size);
     }
   }
 
@@ -83,7 +94,10 @@ export class EventHub implements TypedSink {
   }
 
   close(): void {
-    for (const { stream } of this.#subscribers) stream.end();
+    for (const { stream, aggregator } of this.#subscribers) {
+      aggregator?.flush();
+      stream.end();
+    }
   }
 
   counters(): EventHubCounters {
@@ -107,6 +121,7 @@ export class EventHub implements TypedSink {
     if (!this.#subscribers.delete(client)) return;
     this.#droppedBefore += client.stream.dropped;
     client.stream.close();
+    client.aggregator?.discard();
   }
 
   #newEncoder(): EventMessageEncoder {
@@ -119,4 +134,5 @@ export class EventHub implements TypedSink {
 interface Client {
   readonly stream: EventStream;
   readonly options: SubscriberOptions;
+  readonly aggregator: EventAggregator | undefined;
 }

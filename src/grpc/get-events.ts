@@ -1,5 +1,6 @@
 import type protobuf from 'protobufjs';
 import type { Event } from '../events/events.ts';
+import type { AggregationOptions } from './event-aggregator.ts';
 import { compileFieldFilters } from './field-filter.ts';
 import type { GetEventsRequest } from './messages.ts';
 import { decodeMessage, methodTypes } from './method.ts';
@@ -30,6 +31,7 @@ export function getEventsRoute(service: protobuf.Service, agent: ServedAgent): (
           maxBytes: maxWaitingBytes,
           accepts: compileLists(request, agent),
           transform: compileFieldFilters(request.field_filters, responseType),
+          aggregation: aggregationOf(request),
         });
         close = () => subscriber.close();
         /* The client knows from now on that it misses nothing. */
@@ -55,3 +57,18 @@ function compileLists(request: GetEventsRequest, agent: ServedAgent): ((event: E
   if (denies === undefined) return allows;
   return (event) => !denies(event) && (allows === undefined || allows(event));
 }
+
+/** Tetragon's defaults for what is not set. */
+function aggregationOf({ aggregation_options: options }: GetEventsRequest): AggregationOptions | undefined {
+  if (options === undefined) return undefined;
+  const { seconds = 0, nanos = 0 } = options.window_size ?? {};
+  const windowMs = options.window_size === undefined ? 15_000 : seconds * 1000 + nanos / 1e6;
+  if (!(windowMs > 0 && windowMs <= longestWindowMs))
+    throw new StatusError('INVALID_ARGUMENT', 'aggregation_options.window_size is not a time up to an hour');
+  const maxEvents = Math.min(options.channel_buffer_size || 10_000, mostAggregated);
+  return { windowMs, maxEvents };
+}
+
+const longestWindowMs = 3_600_000;
+/** Different events in a window of one client: each takes about a kilobyte. */
+const mostAggregated = 100_000;

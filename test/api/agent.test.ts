@@ -231,6 +231,21 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     return event.process_tracepoint?.args?.[0]?.string_arg === folder;
   }
 
+  test('equal calls of a window arrive as one, with their number', async () => {
+    const events: Message[] = [];
+    const aggregation_options = { window_size: { seconds: 1 } };
+    const stream = client.stream('GetEvents', { aggregation_options }).on('data', (event) => events.push(event));
+    await until(() => events.length > 0 || enter('/') !== null);
+    spawnSync('sh', ['-c', `for i in 1 2 3 4 5; do cd ${folder}; done`]);
+    const joined = (): Message => events.find((event) => isCall(event) && event.aggregation_info.count > 1);
+    await until(() => joined() !== undefined);
+    stream.cancel();
+    expect(joined()).toMatchObject({ aggregation_info: { count: 5 }, process_tracepoint: { policy_name: 'seen' } });
+    expect(events.filter((event) => event.process_exec !== undefined).every((event) => !event.aggregation_info)).toBe(
+      true,
+    );
+  }, 60_000);
+
   test('the log level and the processes that are known', async () => {
     expect(await client.call('GetDebug', {})).toMatchObject({ level: 'LOG_LEVEL_INFO' });
     await client.call('SetDebug', { level: 'LOG_LEVEL_DEBUG' });
