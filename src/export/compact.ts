@@ -8,7 +8,15 @@ import { processFlags } from '../events/wire.ts';
 import type { BufferedOutput } from './buffered-output.ts';
 import type { Colors } from './colors.ts';
 import { type ArgumentText, type CallText, callDetails } from './compact-details.ts';
-import { compactLine, type EventText, execText, exitText, lossText, outcomeText, throttleText } from './compact-line.ts';
+import {
+  compactLine,
+  type EventText,
+  execText,
+  exitText,
+  lossText,
+  outcomeText,
+  throttleText,
+} from './compact-line.ts';
 import { printable } from './printable.ts';
 import { valueText } from './value-text.ts';
 

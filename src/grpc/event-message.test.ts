@@ -1,9 +1,20 @@
 import { fromJson, toJson } from 'protobufjs/ext/protojson.js';
 import { describe, expect, test } from 'vitest';
 import { ByteArena } from '../events/byte-arena.ts';
+import { EventPipeline } from '../events/event-pipeline.ts';
+import type { EventSelector } from '../events/event-plan.ts';
 import type { EventSink } from '../events/event-sink.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import { type Json, replaySample, sampleLines, sampleTitle } from '../events/sample-replay.ts';
+import {
+  credentialsBytes,
+  execBytes,
+  fileBytes,
+  hookBytes,
+  numberBytes,
+  sockBytes,
+  throttleBytes,
+} from '../events/test-record.ts';
 import { loadApi, tetragonFiles } from './api-root.ts';
 import { EventMessageEncoder } from './event-message.ts';
 import { ProcessMessageEncoder } from './process-message.ts';
@@ -20,7 +31,101 @@ describe('messages of events say what their JSON lines say', () => {
   }
 });
 
+describe('messages of events that Tetragon never wrote for us', () => {
+  test('a cgroup above its rate', () => {
+    const throttle = throttleBytes({
+      tgid: 7,
+      execKtime: 5n,
+      ktime: 5n,
+      cgroupId: 5n,
+      until: 9n,
+      name: 'a\u00e9.scope',
+    });
+    const { lines, messages } = encodeRecords([throttle]);
+    expect(lines[0]).toMatchObject({ processThrottle: { type: 'THROTTLE_START', cgroup: 'aé.scope' } });
+    expect(messages).toEqual(lines);
+  });
+
+  test('random damage is never an exception, and always what the line says', () => {
+    let seed = 12345;
+    const random = (bound: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return (seed >>> 8) % bound;
+    };
+    const selector = {
+      hook: {
+        policyName: 'p\u0000\ud800',
+        policyNamespace: undefined,
+        event: 'kprobe' as const,
+        functionName: 'f',
+        subsystem: '',
+        tracepoint: '',
+        args: (['file', 'sock', 'string', 'cred', 'sint64', 'syscall64'] as const).map((type, value) => ({
+          value,
+          type,
+          spelledType: type,
+          label: value === 2 ? 'label' : '',
+        })),
+        returnArg: undefined,
+        message: 'é',
+        tags: ['a', ''],
+      },
+      index: 0,
+      label: '',
+      post: true,
+      action: 'KPROBE_ACTION_SIGKILL' as const,
+      monitoredAction: undefined,
+      returnFilters: [],
+    };
+    const process = { tgid: 7, execKtime: 5n, ktime: 5n };
+    const values = [
+      { bytes: fileBytes(Buffer.of(0x2f, 0xff, 0xe2, 0x82), 0o100644) },
+      { bytes: sockBytes({ family: 10, protocol: 6, sport: 5 }) },
+      { bytes: Buffer.alloc(300, 0xc3) },
+      { bytes: credentialsBytes({ uid: 5, permitted: (1n << 63n) | 3n, securebits: 0xffff, user_ns_level: 2 }) },
+      { bytes: numberBytes(-5n) },
+      { bytes: numberBytes(1n << 31n) },
+    ];
+    const whole = [
+      execBytes({ ...process, binary: '/bin/x', cwd: '/', argv: ['x', Buffer.of(0xff, 0x20), ''], uid: 3 }),
+      hookBytes({ ...process, ktime: 6n, tid: 9, planId: 1, matches: [0], values }),
+    ];
+    for (let round = 0; round < 500; round++) {
+      const records = whole.map((bytes) => Buffer.from(bytes));
+      for (let damage = random(4); damage > 0; damage--) {
+        const record = records[random(2)]!;
+        record[8 + random(record.length - 8)] = random(256);
+      }
+      const { lines, messages } = encodeRecords(records, selector);
+      expect(messages).toEqual(lines);
+    }
+  });
+});
+
+function encodeRecords(records: readonly Buffer[], selector?: EventSelector): { lines: Json[]; messages: Json[] } {
+  const { lines, messages, sinks } = bothSinks();
+  const pipeline: EventPipeline = new EventPipeline({
+    nodeName: 'node',
+    bootToWallNs: 5_000_000_000n,
+    sinks: sinks(() => pipeline.encoding),
+    withCredentials: true,
+    withNamespaces: true,
+  });
+  const values = (selector?.hook.args ?? []).map(({ type }) => ({ type }));
+  if (selector !== undefined) pipeline.addPlan({ planId: 1, values, selectors: [selector] });
+  for (const record of records) pipeline.handle(record, 0, record.length);
+  pipeline.close();
+  return { lines, messages };
+}
+
 function encodeBoth(sample: Json): { lines: Json[]; messages: Json[] } {
+  const { lines, messages, sinks } = bothSinks();
+  replaySample(sample, sinks);
+  return { lines, messages };
+}
+
+/** Sinks that fill `lines` and `messages` with the same events. */
+function bothSinks() {
   const lines: Json[] = [];
   const messages: Json[] = [];
   const sinks = (encoding: () => ProcessEncoderOptions): EventSink[] => {
@@ -28,7 +133,7 @@ function encodeBoth(sample: Json): { lines: Json[]; messages: Json[] } {
     return [
       {
         takes: 'lines',
-        write: (line, start, end) => lines.push(parse(JSON.parse(line.toString('utf8', start, end - 1)))),
+        write: (line, start, end) => lines.push(parse(line.toString('utf8', start, end - 1))),
         flush: () => {},
         close: () => {},
       },
@@ -44,8 +149,7 @@ function encodeBoth(sample: Json): { lines: Json[]; messages: Json[] } {
       },
     ];
   };
-  replaySample(sample, sinks);
-  return { lines, messages };
+  return { lines, messages, sinks };
 }
 
 function encoderOf(options: ProcessEncoderOptions): EventMessageEncoder {
@@ -57,7 +161,10 @@ function decode(bytes: Buffer): Json {
   return toJson(responseType, responseType.decode(bytes));
 }
 
-/** A line as the library understands it: a field or a value that the API does not have is an error. */
-function parse(line: Json): Json {
-  return toJson(responseType, fromJson(responseType, line));
+/**
+ * A line as the library understands it: a field or a value that the API does not have is an error. Capabilities that no
+ * kernel has yet are a name in our lines and a number in the API.
+ */
+function parse(line: string): Json {
+  return toJson(responseType, fromJson(responseType, JSON.parse(line.replace(/"CAP_(\d+)"/g, '$1'))));
 }

@@ -148,7 +148,7 @@ function encodeSelector(selector: EventSelector): EncodedSelector {
       before.string(5, hook.policyName);
       before.string(6, hook.message);
       after.uint(8, action);
-      for (const tag of hook.tags) after.string(9, tag);
+      for (const tag of hook.tags) after.presentString(9, tag);
       break;
     default:
       hook.event satisfies never;
@@ -159,7 +159,7 @@ function encodeSelector(selector: EventSelector): EncodedSelector {
 
 function writeMessageAndTags(writer: ProtobufWriter, hook: EventHook, messageField: number, tagField: number): void {
   writer.string(messageField, hook.message);
-  for (const tag of hook.tags) writer.string(tagField, tag);
+  for (const tag of hook.tags) writer.presentString(tagField, tag);
 }
 
 /** Field numbers of `GetEventsResponse` (`api/tetragon/events.proto`). */

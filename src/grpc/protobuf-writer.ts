@@ -100,7 +100,11 @@ export class ProtobufWriter {
 
   /** A string of JavaScript, left out when it is empty. */
   string(field: number, text: string): void {
-    if (text === '') return;
+    if (text !== '') this.presentString(field, text);
+  }
+
+  /** The same, written even when it is empty: elements of a list. */
+  presentString(field: number, text: string): void {
     const start = this.open(field);
     this.#reserve(text.length * 3);
     this.length += this.buffer.write(text, this.length, 'utf8');
