@@ -56,7 +56,7 @@ export const cgroupRateScenarios: readonly Scenario[] = [
       const cgroup = path.join(root, cgroupName);
       mkdirSync(cgroup, { recursive: true });
       context.writePolicies({ 'enforced.yaml': policy });
-      const agent = await context.startAgent(['--policy', context.policyFolder, '--cgroup-rate', '20,1s']);
+      const agent = await context.startAgent(['--policy', context.policyFolder, '--cgroup-rate', '3,1s']);
       const script = [
         `echo $$ > ${cgroup}/cgroup.procs`,
         `i=0; while [ $i -lt ${programs} ]; do ${call} getcpu-burst 3; i=$((i + 1)); done`,
