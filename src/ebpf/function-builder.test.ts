@@ -51,7 +51,7 @@ test('the longest jump fits, one more does not', () => {
 function jumpOver(count: number): FunctionBuilder {
   const builder = new FunctionBuilder('far');
   const out = builder.newLabel('out');
-  builder.jump(out);
+  builder.jumpImm('eq', R1, 0, out);
   for (let index = 0; index < count; index++) builder.movImm(R0, 0);
   return builder.place(out).exit();
 }
@@ -89,16 +89,29 @@ function jumpToEnd(builder: FunctionBuilder): void {
   builder.jumpImm('eq', R0, 0, label).place(label).build();
 }
 
-test('a jump to the next instruction is taken back', () => {
-  const builder = new FunctionBuilder('f');
-  const next = builder.newLabel('next');
-  builder.jump(next).place(next).exit();
-  expect(builder.build().instructions).toHaveLength(1);
-});
-
-test('a jump that another label stands behind stays', () => {
+test('a jump to the next instruction is taken out', () => {
   const builder = new FunctionBuilder('f');
   const [behind, end] = [builder.newLabel('behind'), builder.newLabel('end')];
   builder.jumpImm('eq', R0, 0, behind).jump(end).place(behind).place(end).exit();
-  expect(builder.build().instructions.map(({ offset }) => offset)).toEqual([1, 0, 0]);
+  expect(builder.build().instructions.map(({ offset }) => offset)).toEqual([0, 0]);
+});
+
+test('a jump to a jump goes where that one goes, which is taken out when nothing else reaches it', () => {
+  const builder = new FunctionBuilder('f');
+  const [other, hop, end] = [builder.newLabel('other'), builder.newLabel('hop'), builder.newLabel('end')];
+  builder.jumpImm('eq', R1, 0, other).movImm(R0, 1).jump(hop).place(other).movImm(R0, 0).exit();
+  builder.place(hop).jump(end).movImm(R0, 2).place(end).exit();
+  const { instructions, labels } = builder.build();
+  expect(instructions.map(({ offset }) => offset)).toEqual([2, 0, 3, 0, 0, 0, 0]);
+  expect([...labels]).toEqual([
+    [3, 'other'],
+    [6, 'end'],
+  ]);
+});
+
+test('jumps in a circle stay', () => {
+  const builder = new FunctionBuilder('f');
+  const [first, second] = [builder.newLabel('first'), builder.newLabel('second')];
+  builder.jumpImm('eq', R1, 0, second).exit().place(first).jump(second).place(second).jump(first);
+  expect(() => builder.build()).not.toThrow();
 });

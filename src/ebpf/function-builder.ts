@@ -13,6 +13,7 @@ import {
   sourceRegister,
   widthBits,
 } from './opcodes.ts';
+import { shortenJumps } from './shorten-jumps.ts';
 
 export type { BuiltFunction };
 
@@ -61,7 +62,6 @@ export class FunctionBuilder {
   readonly #instructions: Instruction[] = [];
   readonly #jumps: Jump[] = [];
   readonly #places = new Map<Label, number>();
-  #lastPlace = -1;
   readonly #labelNames = new Set<string>();
   /** The next number to try for each hint: programs have thousands of labels of one hint. */
   readonly #labelCounts = new Map<string, number>();
@@ -92,24 +92,12 @@ export class FunctionBuilder {
     return { name, owner: this };
   }
 
-  /** Makes the label stand for the next instruction. A jump to it that would be the last instruction is taken back. */
+  /** Makes the label stand for the next instruction. */
   place(label: Label): this {
     this.#checkOwner(label);
     if (this.#places.has(label)) throw this.#error(`label "${label.name}" is placed twice`);
-    if (this.#endsWithJumpTo(label)) {
-      this.#instructions.pop();
-      this.#jumps.pop();
-    }
     this.#places.set(label, this.length);
-    this.#lastPlace = this.length;
     return this;
-  }
-
-  /** Not when another label stands behind the jump: it would move to the place of the jump, which others reach. */
-  #endsWithJumpTo(label: Label): boolean {
-    const jump = this.#jumps.at(-1);
-    if (jump?.label !== label || jump.index !== this.length - 1 || this.#lastPlace === this.length) return false;
-    return this.#instructions[jump.index]!.opcode === jumpOpcode;
   }
 
   /** dst = imm, sign-extended from 32 bits. */
@@ -244,27 +232,37 @@ export class FunctionBuilder {
     return this.#append(exitOpcode, 0, 0, 0, 0);
   }
 
-  /** Resolves the labels. Throws when a label is not placed or a jump is farther than 16 bits reach. */
+  /** Resolves the labels and shortens jumps. Throws when a label is not placed or a jump is farther than 16 bits reach. */
   build(): BuiltFunction {
-    const instructions = [...this.#instructions];
+    const names = new Map<number, string>();
+    for (const jump of this.#jumps) names.set(this.#target(jump), jump.label.name);
+    const labelled = [...names.keys()];
+    const asWritten = new Map(this.#jumps.map((jump) => [jump.index, this.#target(jump)]));
+    const { instructions, targets, places } = shortenJumps({ instructions: this.#instructions, targets: asWritten });
+    const nameOf = new Map(labelled.map((index) => [places[index]!, names.get(index)!]));
+    const resolved = [...instructions];
     const labels = new Map<number, string>();
-    for (const jump of this.#jumps) {
-      const target = this.#target(jump);
-      instructions[jump.index] = { ...instructions[jump.index]!, offset: target - jump.index - 1 };
-      if (!labels.has(target)) labels.set(target, jump.label.name);
+    for (const [index, target] of targets) {
+      const name = nameOf.get(target)!;
+      resolved[index] = { ...instructions[index]!, offset: this.#distance(index, target, name) };
+      labels.set(target, name);
     }
-    return { name: this.name, instructions, labels };
+    return { name: this.name, instructions: resolved, labels };
   }
 
   #target({ index, label }: Jump): number {
     const target = this.#places.get(label);
     if (target === undefined) throw this.#error(`label "${label.name}" is never placed`, index);
     if (target === this.length) throw this.#error(`label "${label.name}" stands after the last instruction`, index);
+    return target;
+  }
+
+  #distance(index: number, target: number, label: string): number {
     const distance = target - index - 1;
     if (distance !== toSigned16(distance)) {
-      throw this.#error(`label "${label.name}" is ${distance} instructions away: a jump reaches 32767`, index);
+      throw this.#error(`label "${label}" is ${distance} instructions away: a jump reaches 32767`, index);
     }
-    return target;
+    return distance;
   }
 
   #aluImm(kind: number, operation: number, dst: Register, imm: number): this {
