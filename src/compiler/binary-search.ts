@@ -1,33 +1,65 @@
 import { type FunctionBuilder, type Label, R2, type Register } from '../ebpf/function-builder.ts';
+import { type Branches, branchesFor } from './outline.ts';
 
-/** A constant that a register may hold, and the code for it: it has to end with a jump. */
+/** A constant that a register may hold, and the code for it, which may fall through. */
 export interface SearchCase {
   readonly key: bigint;
-  readonly emit: () => void;
+  readonly emit: (code: FunctionBuilder, branches: Branches | undefined) => void;
+  /** Estimated instructions. */
+  readonly weight: number;
+}
+
+export interface Search {
+  readonly register: Register;
+  /** Gives the register its value, in a function of its own. */
+  readonly load: (code: FunctionBuilder) => void;
+  /** Undefined: all in place, which holds for everything inside a branch. */
+  readonly branches: Branches | undefined;
 }
 
 /**
- * Finds `register` among constants in logarithmic time and jumps to `miss` when it is none of them. Keys are unsigned
- * 64-bit numbers in ascending order. Uses R2.
+ * Finds the register among constants in logarithmic time and emits the code for each; it goes on behind all of them.
+ * Keys are unsigned 64-bit numbers in ascending order. Uses R2.
  */
-export function emitSearch(code: FunctionBuilder, register: Register, cases: readonly SearchCase[], miss: Label): void {
-  if (cases.length <= 3) {
-    for (const { key, emit } of cases) {
-      const next = code.newLabel('next');
-      jumpUnlessEqual(code, register, key, next);
-      emit();
-      code.place(next);
-    }
-    code.jump(miss);
+export function emitSearch(code: FunctionBuilder, search: Search, cases: readonly SearchCase[]): void {
+  const weight = cases.reduce((sum, item) => sum + item.weight, 0);
+  const inPlace = { ...search, branches: undefined };
+  const branches = branchesFor(search.branches, weight);
+  if (branches !== undefined) {
+    branches.emit(code, (body) => {
+      search.load(body);
+      emitCases(body, inPlace, cases);
+    });
     return;
   }
+  const isShort = search.branches === undefined || weight <= search.branches.longest;
+  emitCases(code, isShort ? inPlace : search, cases);
+}
+
+function emitCases(code: FunctionBuilder, search: Search, cases: readonly SearchCase[]): void {
+  const end = code.newLabel('end');
+  if (cases.length <= 3) emitFew(code, search, cases, end);
+  else emitHalves(code, search, cases, end);
+  code.place(end);
+}
+
+function emitFew(code: FunctionBuilder, search: Search, cases: readonly SearchCase[], end: Label): void {
+  for (const { key, emit } of cases) {
+    const next = code.newLabel('next');
+    jumpUnlessEqual(code, search.register, key, next);
+    emit(code, search.branches);
+    code.jump(end).place(next);
+  }
+}
+
+function emitHalves(code: FunctionBuilder, search: Search, cases: readonly SearchCase[], end: Label): void {
   const middle = cases.length >> 1;
   const right = code.newLabel('right');
   code.loadImm(R2, cases[middle]!.key);
-  code.jumpReg('ge', register, R2, right);
-  emitSearch(code, register, cases.slice(0, middle), miss);
-  code.place(right);
-  emitSearch(code, register, cases.slice(middle), miss);
+  code.jumpReg('ge', search.register, R2, right);
+  emitSearch(code, search, cases.slice(0, middle));
+  code.jump(end).place(right);
+  emitSearch(code, search, cases.slice(middle));
 }
 
 export function fitsImmediate(value: bigint): boolean {

@@ -1,17 +1,17 @@
-import { FunctionBuilder, type Label, R0, R1, R2, R6, R8, R9, R10 } from '../ebpf/function-builder.ts';
+import { type FunctionBuilder, type Label, R0, R1, R2, R8, R9, R10, type Register } from '../ebpf/function-builder.ts';
 import { processState } from '../events/wire.ts';
 import { noEffect } from './effects.ts';
-import { patternsOf } from './emit-tree.ts';
+import { emitJumpUnlessAnyBit, matchWeight, patternsOf } from './emit-tree.ts';
 import { binaryEnd, emitNumber, emitRaw, isSigned } from './emit-value.ts';
 import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import { emitNumberTree } from './number-tree.ts';
-import { type EmitHits, emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
+import { hitBranches } from './outline.ts';
+import { emitPostfixTree, emitPrefixTree, type Pattern, type StringTreeOptions } from './string-tree.ts';
 import type { TreeEntry, ValueTree } from './value-trees.ts';
 
-/** Sixteen bytes below the frame pointer hold the piece of a string, eight below them whether anything may match. */
+/** Sixteen bytes below the frame pointer hold the piece of a string. */
 const guardSize = 16;
-const flagOffset = -24;
 
 /**
  * Emits the guard: it lets a call pass before a frame is claimed when no selector can match, judged by what is cheap
@@ -21,18 +21,16 @@ const flagOffset = -24;
 export function emitGuard(code: FunctionBuilder, hook: HookCode, pass: Label): void {
   const values = guardedValues(hook);
   if (values === undefined) return;
-  if (hook.outlined === undefined) {
-    emitGuardInPlace(code, hook, values, pass);
-    return;
-  }
-  const guard = new FunctionBuilder('guard');
-  const nothing = guard.newLabel('nothing');
-  guard.movReg(R6, R1);
-  emitGuardInPlace(guard, hook, values, nothing);
-  guard.movImm(R0, 1).exit().place(nothing).movImm(R0, 0).exit();
-  if (guard.length > hook.outlined.longest) return;
-  hook.outlined.functions.push(guard);
-  code.movReg(R1, R6).movImm(R2, 0).callFunction(guard.name).jumpImm('eq', R0, 0, pass);
+  const examine = code.newLabel('examine');
+  for (const value of values) emitValueGuard(code, hook, value, hook.trees.get(value.id)!, examine);
+  code.jump(pass).place(examine);
+}
+
+/** Estimated instructions of the guard, rather too many. */
+export function guardWeight(hook: HookCode): number {
+  const values = guardedValues(hook) ?? [];
+  const entries = values.flatMap((value) => hook.trees.get(value.id)!.entries);
+  return entries.reduce((sum, { match }) => sum + matchWeight(match, 1), 0);
 }
 
 /** The values whose pieces the guard looks at; undefined when there is no guard. */
@@ -41,14 +39,6 @@ export function guardedValues(hook: HookCode): readonly PlanValue[] | undefined 
   const searches = hook.plan.specs.map((spec) => spec.search);
   if (searches.includes('always') || searches.includes('tried')) return undefined;
   return values.every((value) => canGuard(hook, value, hook.trees.get(value.id))) ? values : undefined;
-}
-
-function emitGuardInPlace(code: FunctionBuilder, hook: HookCode, values: readonly PlanValue[], pass: Label): void {
-  const examine = code.newLabel('examine');
-  code.storeImm(8, R10, flagOffset, 0);
-  for (const value of values) emitValueGuard(code, hook, value, hook.trees.get(value.id)!, examine);
-  code.load(8, R1, R10, flagOffset).jumpImm('eq', R1, 0, pass);
-  code.place(examine);
 }
 
 /** Where the piece of a value that a guard looks at comes from; undefined when it would need the whole value. */
@@ -94,22 +84,32 @@ function emitValueGuard(
   examine: Label,
 ): void {
   const end = code.newLabel('guard');
-  const flag = () => {
-    code.storeImm(8, R10, flagOffset, 1);
-  };
   code.line(tree.entries[0]?.test.source);
-  if (value.source.kind === 'binary') emitBinaryGuard(code, tree.entries, flag, end);
-  else if (value.slot < 0) emitNumberGuard(code, hook, value, tree.entries, flag, end);
-  else emitPieceGuard(code, hook, value, tree.entries, flag, examine);
+  if (value.source.kind === 'binary') emitBinaryGuard(code, hook, tree.entries, examine, end);
+  else if (value.slot < 0) emitNumberGuard(code, hook, value, tree.entries, examine);
+  else emitPieceGuard(code, hook, value, tree.entries, examine, end);
   code.place(end);
 }
 
-function emitBinaryGuard(code: FunctionBuilder, entries: readonly TreeEntry[], flag: EmitHits, end: Label): void {
+function emitBinaryGuard(
+  code: FunctionBuilder,
+  hook: HookCode,
+  entries: readonly TreeEntry[],
+  examine: Label,
+  end: Label,
+): void {
   code.callFunction('find_process').jumpImm('eq', R0, 0, end).movReg(R9, R0);
   code.load(4, R8, R9, processState.at.binary_length);
+  const options = hitOptions(hook, [R8, R9], examine);
   const [forward, backward] = [false, true].map((postfix) => entries.flatMap((entry) => patternsOf(entry, postfix)));
-  if (forward!.length > 0) emitPrefixTree(code, R9, processState.at.binary, forward!, flag);
-  if (backward!.length > 0) emitPostfixTree(code, R9, binaryEnd, backward!, flag);
+  if (forward!.length > 0) emitPrefixTree(code, R9, processState.at.binary, forward!, options);
+  if (backward!.length > 0) emitPostfixTree(code, R9, binaryEnd, backward!, options);
+}
+
+/** Any hit is a reason to examine the call. */
+function hitOptions(hook: HookCode, registers: readonly Register[], examine: Label): StringTreeOptions {
+  const { branches, jumpToHit } = hitBranches(hook.outlined, { name: 'guard', registers }, examine);
+  return { emitHits: jumpToHit, branches };
 }
 
 function emitNumberGuard(
@@ -117,22 +117,21 @@ function emitNumberGuard(
   hook: HookCode,
   value: PlanValue,
   entries: readonly TreeEntry[],
-  flag: () => void,
-  end: Label,
+  examine: Label,
 ): void {
   emitNumber(code, hook, value);
   const sets = entries.flatMap(({ match, test }) =>
     match.kind === 'ranges' ? [{ ranges: match.ranges, hit: true, source: test.source }] : [],
   );
   const mask = entries.reduce((bits, { match }) => (match.kind === 'mask' ? bits | match.mask : bits), 0n);
-  const noRange = mask === 0n ? end : code.newLabel('no_range');
-  if (sets.length > 0) emitNumberTree(code, sets, isSigned(value), flag, noRange);
+  if (sets.length > 0) {
+    const { branches, jumpToHit } = hitBranches(hook.outlined, { name: 'guard', registers: [R8] }, examine);
+    emitNumberTree(code, sets, { signed: isSigned(value), emitHits: jumpToHit, hitWeight: 1, branches });
+  }
   if (mask === 0n) return;
-  if (noRange !== end) code.place(noRange);
   const noBit = code.newLabel('bit');
-  code.loadImm(R1, mask).aluReg('and', R1, R8).jumpImm('eq', R1, 0, noBit);
-  flag();
-  code.place(noBit);
+  emitJumpUnlessAnyBit(code, mask, noBit);
+  code.jump(examine).place(noBit);
 }
 
 function emitPieceGuard(
@@ -140,23 +139,24 @@ function emitPieceGuard(
   hook: HookCode,
   value: PlanValue,
   entries: readonly TreeEntry[],
-  flag: () => void,
   examine: Label,
+  end: Label,
 ): void {
   const { side, reader } = pieceOf(hook, value)!;
   emitRaw(code, hook, value, R1);
   code.movReg(R2, R10).aluImm('add', R2, -guardSize).callFunction(reader);
-  /* Too long for a name: MUST_WALK. A string that cannot be read matches nothing that could propose a selector. */
   const patterns = uniquePatterns(entries, side);
+  code.movReg(R9, R10);
+  const options = hitOptions(hook, [R8, R9], examine);
   if (side === 'end') {
+    /* Too long for a name: MUST_WALK. */
     code.movReg(R8, R0).jumpImm('gt', R8, 0xff, examine);
-    emitPostfixTree(code, R10, 0, patterns, flag);
+    emitPostfixTree(code, R9, 0, patterns, options);
     return;
   }
-  const unreadable = code.newLabel('unreadable');
-  code.jumpImm('sle', R0, 0, unreadable);
-  emitPrefixTree(code, R10, -guardSize, patterns, flag);
-  code.place(unreadable);
+  /* A string that cannot be read matches nothing that could propose a selector. */
+  code.movReg(R8, R0).jumpImm('sle', R8, 0, end);
+  emitPrefixTree(code, R9, -guardSize, patterns, options);
 }
 
 /** What is left of the texts in the piece, each once. */

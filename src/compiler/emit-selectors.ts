@@ -1,49 +1,94 @@
 import { type FunctionBuilder, type Label, R1, R2, R6, R7 } from '../ebpf/function-builder.ts';
 import { frame } from '../events/wire.ts';
+import {
+  atomBits,
+  candidateBits,
+  emitBlocks,
+  emitClearWords,
+  emitJumpIfSet,
+  emitJumpUnlessSet,
+  plainWords,
+  wordCount,
+} from './bit-words.ts';
 import { emitEffect, selectorEffect } from './effects.ts';
-import { emitMatchInPlace } from './emit-tree.ts';
+import { emitMatchInPlace, matchWeight } from './emit-tree.ts';
 import { type HookCode, readerName, valueById } from './hook-code.ts';
 import type { PlanSpec, PlanTest } from './hook-plan.ts';
 import { type CodePart, emitPart } from './outline.ts';
+import { effectWeight } from './string-tree.ts';
 import { openTests } from './value-trees.ts';
 
 /**
- * Emits the blocks of the specifications that a tree only proposes: bit i of `frame.candidates` stands for the i-th.
- * Groups without a candidate are skipped in logarithmic time.
+ * Emits the code of the specifications that a tree only proposes: bit i of `frame.candidates` stands for the i-th.
+ * Groups without a candidate are skipped in logarithmic time; all bits are cleared.
  */
 export function emitCandidates(code: FunctionBuilder, hook: HookCode): void {
-  const specs = hook.plan.specs.filter((spec) => spec.candidate >= 0);
-  for (let word = 0; 64 * word < specs.length; word++) {
-    const group = specs.slice(64 * word, 64 * (word + 1));
-    emitPart(code, groupPart(hook, group, frame.at.candidates + 8 * word), hook.outlined);
-  }
+  const specs = candidateSpecs(hook);
+  const words = wordCount(specs.length);
+  const emitWords = (first: number, end: number) => {
+    emitPart(code, groupPart(hook, specs.slice(64 * first, 64 * end)), hook.outlined);
+    emitClearWords(code, candidateBits, first, end);
+  };
+  for (let word = 0; word < Math.min(words, plainWords); word++) emitWords(word, word + 1);
+  emitBlocks(code, candidateBits, words, emitWords);
 }
 
-/** Specifications whose candidate bits are in the word at `offset`. */
-function groupPart(hook: HookCode, specs: readonly PlanSpec[], offset: number): CodePart {
-  const middle = specs.length >> 1;
-  const half = (part: readonly PlanSpec[]) => groupPart(hook, part, offset);
+function candidateSpecs({ plan }: HookCode): PlanSpec[] {
+  return plan.specs.filter((spec) => spec.candidate >= 0);
+}
+
+/** Estimated instructions of `emitCandidates`, rather too many. */
+export function candidatesWeight(hook: HookCode): number {
+  return candidateSpecs(hook).reduce((sum, spec) => sum + specWeight(spec), 0);
+}
+
+function specWeight(spec: PlanSpec): number {
+  return spec.selectors.reduce((sum, selector) => {
+    const tests = openTests(spec, selector).map((test) => 10 + inPlaceWeight(test));
+    return tests.reduce((total, weight) => total + weight, sum + effectWeight + 2);
+  }, 12);
+}
+
+function inPlaceWeight({ match }: PlanTest): number {
+  return match.kind === 'strings' ? 0 : matchWeight(match, 1);
+}
+
+/** Specifications with consecutive candidate bits. */
+function groupPart(hook: HookCode, specs: readonly PlanSpec[]): CodePart {
+  /* Words stay whole while they can: their bits are tested together. */
+  const words = Math.ceil(specs.length / 64);
+  const middle = words > 1 ? 64 * (words >> 1) : specs.length >> 1;
   return {
     name: `try_${specs[0]!.candidate}_to_${specs.at(-1)!.candidate}`,
-    emit: (code) => emitGroup(code, hook, specs, offset),
-    guard: (code, skip) => emitJumpUnlessSet(code, offset, candidateMask(specs), skip),
-    halves: () => (specs.length < 2 ? undefined : [half(specs.slice(0, middle)), half(specs.slice(middle))]),
+    weight: specs.reduce((sum, spec) => sum + specWeight(spec), 0),
+    emit: (code) => {
+      for (let first = 0; first < specs.length; first += 64) emitGroup(code, hook, specs.slice(first, first + 64));
+    },
+    guard: (code, skip) => {
+      if (words === 1) emitJumpUnlessSet(code, wordOffset(specs), candidateMask(specs), skip);
+    },
+    halves: () =>
+      specs.length < 2 ? undefined : [groupPart(hook, specs.slice(0, middle)), groupPart(hook, specs.slice(middle))],
   };
+}
+
+function wordOffset(specs: readonly PlanSpec[]): number {
+  return candidateBits.offset + 8 * (specs[0]!.candidate >> 6);
 }
 
 function candidateMask(specs: readonly PlanSpec[]): bigint {
   return specs.reduce((bits, spec) => bits | (1n << BigInt(spec.candidate % 64)), 0n);
 }
 
-function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSpec[], offset: number): void {
+function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSpec[]): void {
   const end = code.newLabel('group');
-  emitJumpUnlessSet(code, offset, candidateMask(specs), end);
+  emitJumpUnlessSet(code, wordOffset(specs), candidateMask(specs), end);
   if (specs.length === 1) {
     emitSpec(code, hook, specs[0]!);
   } else {
     const middle = specs.length >> 1;
-    emitGroup(code, hook, specs.slice(0, middle), offset);
-    emitGroup(code, hook, specs.slice(middle), offset);
+    emitGroup(code, hook, specs.slice(0, middle));
+    emitGroup(code, hook, specs.slice(middle));
   }
   code.place(end);
 }
@@ -83,12 +128,11 @@ function emitTest(code: FunctionBuilder, hook: HookCode, test: PlanTest, fail: L
   const onMatch = test.negate ? fail : pass;
   const onMiss = test.negate ? pass : fail;
   if (test.match.kind === 'strings') {
-    emitJumpIfSet(code, frame.at.atoms + 8 * (test.atom >> 6), 1n << BigInt(test.atom & 63), onMatch);
-    code.jump(onMiss);
+    emitJumpIfSet(code, atomBits.offset + 8 * (test.atom >> 6), 1n << BigInt(test.atom & 63), onMatch);
   } else {
-    emitMatchInPlace(code, value, test.component, test.match, onMiss, onMiss);
-    code.jump(onMatch);
+    emitMatchInPlace(code, hook, test, onMatch, onMiss);
   }
+  code.jump(onMiss);
   code.place(pass);
 }
 
@@ -102,21 +146,4 @@ export function emitEnsureRead(code: FunctionBuilder, hook: HookCode, id: number
     .movReg(R2, R6)
     .callFunction(readerName(valueById(hook, id)));
   code.place(known);
-}
-
-function emitJumpIfSet(code: FunctionBuilder, offset: number, mask: bigint, target: Label): void {
-  code.load(8, R1, R7, offset);
-  if (mask < 0x8000_0000n) {
-    code.jumpImm('set', R1, Number(mask), target);
-    return;
-  }
-  code.loadImm64(R2, mask);
-  code.jumpReg('set', R1, R2, target);
-}
-
-export function emitJumpUnlessSet(code: FunctionBuilder, offset: number, mask: bigint, target: Label): void {
-  const set = code.newLabel('set');
-  emitJumpIfSet(code, offset, mask, set);
-  code.jump(target);
-  code.place(set);
 }

@@ -6,88 +6,48 @@ import { mergeRanges, type Range } from '../policy/operand-ranges.ts';
 import { fitsImmediate } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
 import { emitSlotField, emitStringPointer, isSigned, valueOffset } from './emit-value.ts';
-import type { HookCode } from './hook-code.ts';
-import type { PlanMatch, PlanValue } from './hook-plan.ts';
-import { emitNumberTree, type NumberSet } from './number-tree.ts';
-import { type CodePart, emitPart } from './outline.ts';
-import { emitPostfixTree, emitPrefixTree, type Pattern } from './string-tree.ts';
+import { type HookCode, valueById } from './hook-code.ts';
+import type { PlanMatch, PlanTest, PlanValue } from './hook-plan.ts';
+import { emitNumberTree, intervalWeight, type NumberSet, type NumberTreeOptions } from './number-tree.ts';
+import { hitBranches, outlinedBranches } from './outline.ts';
+import { effectWeight, emitPostfixTree, emitPrefixTree, type Pattern, patternWeight } from './string-tree.ts';
 import type { TreeEntry, ValueTree } from './value-trees.ts';
 
 const addressFamilies = { 4: 2, 6: 10 } as const;
 const fileTypeMask = 0o170000;
 
 /** Emits the trees over a value that has been read: afterwards the frame holds the effects of all its hits. */
-export function emitTrees(code: FunctionBuilder, hook: HookCode, value: PlanValue, tree: ValueTree): void {
-  emitPart(code, treePart(value, tree.entries, `tree_${value.id}`), hook.outlined);
+export function emitTrees(code: FunctionBuilder, hook: HookCode, value: PlanValue, { entries: all }: ValueTree): void {
+  const end = code.newLabel(`tree_${value.id}`);
+  for (const [component, entries] of groupByComponent(all)) {
+    if (component === 'saddr' || component === 'daddr') emitNetworkTrees(code, hook, value, component, entries, end);
+    else if (entries[0]!.match.kind === 'strings') emitStringTrees(code, hook, value, entries, end);
+    else emitNumberTrees(code, hook, value, component, entries, end);
+  }
+  code.place(end);
 }
 
-/** Hits of all trees add up, so that any division of the entries means the same. */
-function treePart(value: PlanValue, entries: readonly TreeEntry[], name: string): CodePart {
-  return {
-    name,
-    emit: (code) => emitEntries(code, value, entries),
-    halves: () => {
-      const [left, right] = divideEntries(entries);
-      if (right.length === 0) return undefined;
-      return [treePart(value, left, `${name}l`), treePart(value, right, `${name}r`)];
-    },
-  };
+/** Estimated instructions of the trees over a value, rather too many. */
+export function treeWeight({ entries }: ValueTree): number {
+  return entries.reduce((sum, { match }) => sum + matchWeight(match, effectWeight), 0);
 }
 
-function divideEntries(entries: readonly TreeEntry[]): [TreeEntry[], TreeEntry[]] {
-  const middle = entries.length >> 1;
-  if (middle > 0) return [entries.slice(0, middle), entries.slice(middle)];
-  const entry = entries[0]!;
-  const [left, right] = divideMatch(entry.match);
-  return [[{ ...entry, match: left }], right === undefined ? [] : [{ ...entry, match: right }]];
-}
+const networkWeight = 14;
 
-function divideMatch(match: PlanMatch): [PlanMatch, PlanMatch | undefined] {
-  const halves = <Item>(items: readonly Item[]): [Item[], Item[]] | undefined =>
-    items.length < 2 ? undefined : [items.slice(0, items.length >> 1), items.slice(items.length >> 1)];
+/** Estimated instructions to look for a match, when `hit` instructions are written for each value. */
+export function matchWeight(match: PlanMatch, hit: number): number {
   switch (match.kind) {
     case 'mask':
-      return [match, undefined];
-    case 'ranges': {
-      const ranges = halves(match.ranges);
-      return ranges
-        ? [
-            { ...match, ranges: ranges[0] },
-            { ...match, ranges: ranges[1] },
-          ]
-        : [match, undefined];
-    }
-    case 'strings': {
-      const values = halves(match.values);
-      return values
-        ? [
-            { ...match, values: values[0] },
-            { ...match, values: values[1] },
-          ]
-        : [match, undefined];
-    }
-    case 'networks': {
-      const networks = halves(match.networks);
-      return networks
-        ? [
-            { ...match, networks: networks[0] },
-            { ...match, networks: networks[1] },
-          ]
-        : [match, undefined];
-    }
+      return 6 + hit;
+    case 'ranges':
+      return 2 * match.ranges.length * (intervalWeight + hit);
+    case 'networks':
+      return match.networks.length * (networkWeight + hit);
+    case 'strings':
+      return match.values.reduce((sum, text) => sum + patternWeight(text, hit), 0);
     default:
       return match satisfies never;
   }
-}
-
-function emitEntries(code: FunctionBuilder, value: PlanValue, all: readonly TreeEntry[]): void {
-  const end = code.newLabel(`tree_${value.id}`);
-  for (const [component, entries] of groupByComponent(all)) {
-    if (component === 'saddr' || component === 'daddr') emitNetworkTrees(code, value, component, entries, end);
-    else if (entries[0]!.match.kind === 'strings') emitStringTrees(code, value, entries, end);
-    else emitNumberTrees(code, value, component, entries, end);
-  }
-  code.place(end);
 }
 
 function groupByComponent(entries: readonly TreeEntry[]): Map<Component, TreeEntry[]> {
@@ -96,17 +56,24 @@ function groupByComponent(entries: readonly TreeEntry[]): Map<Component, TreeEnt
   return groups;
 }
 
-function emitStringTrees(code: FunctionBuilder, value: PlanValue, entries: readonly TreeEntry[], end: Label): void {
+function emitStringTrees(
+  code: FunctionBuilder,
+  hook: HookCode,
+  value: PlanValue,
+  entries: readonly TreeEntry[],
+  end: Label,
+): void {
+  const branches = outlinedBranches(hook.outlined, { name: `tree_${value.id}`, registers: [R7, R8, R9] });
   const forward = entries.flatMap((entry) => patternsOf(entry, false));
   const backward = entries.flatMap((entry) => patternsOf(entry, true));
   code.line(entries[0]!.test.source);
   if (forward.length > 0) {
     const offset = emitStringPointer(code, value, 'start', end);
-    emitPrefixTree(code, R9, offset, forward);
+    emitPrefixTree(code, R9, offset, forward, { branches });
   }
   if (backward.length > 0) {
     const offset = emitStringPointer(code, value, 'end', end);
-    emitPostfixTree(code, R9, offset, backward);
+    emitPostfixTree(code, R9, offset, backward, { branches });
   }
 }
 
@@ -123,6 +90,7 @@ export function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
 
 function emitNumberTrees(
   code: FunctionBuilder,
+  hook: HookCode,
   value: PlanValue,
   component: Component,
   entries: readonly TreeEntry[],
@@ -130,14 +98,10 @@ function emitNumberTrees(
 ): void {
   code.line(entries[0]!.test.source);
   emitComponent(code, value, component, end);
-  const after = code.newLabel('numbers');
   const sets = entries.flatMap((entry): NumberSet<Effect>[] =>
     entry.match.kind === 'ranges' ? [{ ranges: entry.match.ranges, hit: entry.effect, source: entry.test.source }] : [],
   );
-  if (sets.length > 0) {
-    emitNumberTree(code, sets, isSigned(value), (hits) => emitEffect(code, joinEffects(hits)), after);
-  }
-  code.place(after);
+  if (sets.length > 0) emitNumberTree(code, sets, numberTreeOptions(hook, value, isSigned(value)));
   for (const { match, effect, test } of entries) {
     if (match.kind !== 'mask') continue;
     const miss = code.newLabel('mask');
@@ -146,6 +110,15 @@ function emitNumberTrees(
     emitEffect(code, effect);
     code.place(miss);
   }
+}
+
+function numberTreeOptions(hook: HookCode, value: PlanValue, signed: boolean): NumberTreeOptions<Effect> {
+  return {
+    signed,
+    emitHits: (code, hits) => emitEffect(code, joinEffects(hits)),
+    hitWeight: effectWeight,
+    branches: outlinedBranches(hook.outlined, { name: `tree_${value.id}`, registers: [R7, R8] }),
+  };
 }
 
 /** R8 = the part of the value that is compared; `unreadable` when there is none. */
@@ -187,6 +160,7 @@ export function emitJumpUnlessAnyBit(code: FunctionBuilder, mask: bigint, miss: 
 
 function emitNetworkTrees(
   code: FunctionBuilder,
+  hook: HookCode,
   value: PlanValue,
   component: 'saddr' | 'daddr',
   entries: readonly TreeEntry[],
@@ -204,19 +178,20 @@ function emitNetworkTrees(
     emitJumpUnlessFamily(code, value, 4, otherFamily, end);
     emitSlotField(code, 4, R8, value, sockValue.at[component]);
     code.byteSwap(R8, 32);
-    emitNumberTree(code, sets, false, (hits) => emitEffect(code, joinEffects(hits)), after);
+    emitNumberTree(code, sets, numberTreeOptions(hook, value, false));
     code.jump(after);
     code.place(otherFamily);
   }
-  const wide = entries.filter((entry) => ipv6Networks(entry.match).length > 0);
-  if (wide.length > 0) emitJumpUnlessFamily(code, value, 6, after, end);
-  for (const entry of wide) {
+  const wide = entries.map((entry) => ({ ...entry, networks: ipv6Networks(entry.match) }));
+  if (wide.some(({ networks }) => networks.length > 0)) emitJumpUnlessFamily(code, value, 6, after, end);
+  for (const { networks, effect, test } of wide) {
+    if (networks.length === 0) continue;
     const hit = code.newLabel('ipv6_hit');
     const miss = code.newLabel('ipv6_miss');
-    code.line(entry.test.source);
-    emitIpv6Match(code, value, component, ipv6Networks(entry.match), hit);
+    code.line(test.source);
+    emitIpv6Match(code, hook, value, component, networks, hit);
     code.jump(miss).place(hit);
-    emitEffect(code, entry.effect);
+    emitEffect(code, effect);
     code.place(miss);
   }
   code.place(after);
@@ -236,31 +211,55 @@ function emitJumpUnlessFamily(
 /** Jumps to `hit` when the IPv6 address is in one of the networks, else falls through. Uses R1, R2, R8. */
 function emitIpv6Match(
   code: FunctionBuilder,
+  hook: HookCode,
   value: PlanValue,
   component: 'saddr' | 'daddr',
   networks: readonly Network[],
   hit: Label,
 ): void {
   const at = sockValue.at[component];
-  for (const { address, prefixLength } of networks) {
-    if (prefixLength === 0) {
-      /* Always taken; the verifier refuses what stands behind a jump without condition. */
-      code.jumpImm('ne', R7, 0, hit);
-      continue;
-    }
-    const next = code.newLabel('network');
-    for (const half of [0, 1]) {
-      const bits = Math.min(Math.max(prefixLength - 64 * half, 0), 64);
-      if (bits === 0) continue;
-      const word = Buffer.from(address).readBigUInt64BE(8 * half);
-      emitSlotField(code, 8, R8, value, at + 8 * half);
-      code.byteSwap(R8, 64);
-      if (bits < 64) code.aluImm('rsh', R8, 64 - bits);
-      code.loadImm(R2, word >> BigInt(64 - bits));
-      code.jumpReg('ne', R8, R2, next);
-    }
-    code.jump(hit).place(next);
+  const { branches, jumpToHit } = hitBranches(
+    hook.outlined,
+    { name: `${component}_${value.id}`, registers: [R7] },
+    hit,
+  );
+  const mostInPlace = branches === undefined ? networks.length : Math.floor(branches.longest / networkWeight);
+  if (networks.length <= mostInPlace) {
+    for (const network of networks) emitNetworkMatch(code, value, at, network, jumpToHit);
+    return;
   }
+  for (let first = 0; first < networks.length; first += mostInPlace) {
+    const some = networks.slice(first, first + mostInPlace);
+    branches!.emit(code, (body) => {
+      for (const network of some) emitNetworkMatch(body, value, at, network, jumpToHit);
+    });
+  }
+}
+
+function emitNetworkMatch(
+  code: FunctionBuilder,
+  value: PlanValue,
+  at: number,
+  { address, prefixLength }: Network,
+  jumpToHit: (code: FunctionBuilder) => void,
+): void {
+  const next = code.newLabel('network');
+  if (prefixLength === 0) {
+    /* Never taken; the verifier refuses what stands behind a jump without condition. */
+    code.jumpImm('eq', R7, 0, next);
+  }
+  for (const half of [0, 1]) {
+    const bits = Math.min(Math.max(prefixLength - 64 * half, 0), 64);
+    if (bits === 0) continue;
+    const word = Buffer.from(address).readBigUInt64BE(8 * half);
+    emitSlotField(code, 8, R8, value, at + 8 * half);
+    code.byteSwap(R8, 64);
+    if (bits < 64) code.aluImm('rsh', R8, 64 - bits);
+    code.loadImm(R2, word >> BigInt(64 - bits));
+    code.jumpReg('ne', R8, R2, next);
+  }
+  jumpToHit(code);
+  code.place(next);
 }
 
 /** IPv4 networks as ranges of the address read as a number; networks may lie in one another. */
@@ -280,44 +279,51 @@ function ipv6Networks(match: PlanMatch): Network[] {
 }
 
 /**
- * Falls through when the number or address matches and jumps to `fail` when it does not: a test in place, for what no
+ * Jumps to `hit` when the number or address matches, and falls through when it does not: a test in place, for what no
  * tree has decided. Unreadable values go to `unreadable`.
  */
 export function emitMatchInPlace(
   code: FunctionBuilder,
-  value: PlanValue,
-  component: Component,
-  match: Exclude<PlanMatch, { kind: 'strings' }>,
-  fail: Label,
+  hook: HookCode,
+  { value: id, component, match }: PlanTest,
+  hit: Label,
   unreadable: Label,
 ): void {
+  const value = valueById(hook, id);
   switch (match.kind) {
-    case 'mask':
+    case 'mask': {
+      const miss = code.newLabel('no_bit');
       emitComponent(code, value, component, unreadable);
-      emitJumpUnlessAnyBit(code, match.mask, fail);
+      emitJumpUnlessAnyBit(code, match.mask, miss);
+      code.jump(hit).place(miss);
       return;
+    }
     case 'ranges':
       emitComponent(code, value, component, unreadable);
-      emitRangesInPlace(code, match.ranges, isSigned(value), fail);
+      emitRangesInPlace(code, hook, match.ranges, isSigned(value), hit);
       return;
     case 'networks': {
-      const pass = code.newLabel('in_network');
+      const miss = code.newLabel('no_network');
       const otherFamily = code.newLabel('not_ipv4');
       const ranges = ipv4Ranges(match);
+      const wide = ipv6Networks(match);
       if (ranges.length > 0) {
         emitJumpUnlessFamily(code, value, 4, otherFamily, unreadable);
         emitSlotField(code, 4, R8, value, sockValue.at[component as 'saddr']);
         code.byteSwap(R8, 32);
-        emitRangesInPlace(code, ranges, false, fail);
-        code.jump(pass);
+        emitRangesInPlace(code, hook, ranges, false, hit);
+        code.jump(miss);
       }
       code.place(otherFamily);
-      emitJumpUnlessFamily(code, value, 6, fail, unreadable);
-      emitIpv6Match(code, value, component as 'saddr' | 'daddr', ipv6Networks(match), pass);
-      code.jump(fail);
-      code.place(pass);
+      if (wide.length > 0) {
+        emitJumpUnlessFamily(code, value, 6, miss, unreadable);
+        emitIpv6Match(code, hook, value, component as 'saddr' | 'daddr', wide, hit);
+      }
+      code.place(miss);
       return;
     }
+    case 'strings':
+      throw new Error('strings are compared by trees');
     default:
       match satisfies never;
   }
@@ -325,9 +331,12 @@ export function emitMatchInPlace(
 
 function emitRangesInPlace(
   code: FunctionBuilder,
-  ranges: readonly { min: bigint; max: bigint }[],
+  hook: HookCode,
+  ranges: readonly Range[],
   signed: boolean,
-  fail: Label,
+  hit: Label,
 ): void {
-  emitNumberTree(code, [{ ranges, hit: true, source: undefined }], signed, () => {}, fail);
+  const { branches, jumpToHit } = hitBranches(hook.outlined, { name: 'ranges', registers: [R8] }, hit);
+  const options = { signed, emitHits: jumpToHit, hitWeight: 1, branches };
+  emitNumberTree(code, [{ ranges, hit: true, source: undefined }], options);
 }

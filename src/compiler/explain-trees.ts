@@ -27,11 +27,10 @@ function explainHit(plan: HookPlan, { effect }: TreeEntry): string {
   const proposed: string[] = [];
   const asking: string[] = [];
   for (const spec of plan.specs) {
-    if (spec.candidate >= 0 && effect.candidates & (1n << BigInt(spec.candidate)))
-      proposed.push(spec.resolved.policy.name);
+    if (spec.candidate >= 0 && effect.candidates.includes(spec.candidate)) proposed.push(spec.resolved.policy.name);
     for (const selector of spec.selectors) {
       const name = nameSelector(plan, spec, selector);
-      if (effect.matches & (1n << BigInt(selector.bit))) decided.push(name);
+      if (effect.matches.includes(selector.bit)) decided.push(name);
       else if (isAsked(spec, openTests(spec, selector), effect.atoms)) asking.push(name);
     }
   }
@@ -43,6 +42,6 @@ function explainHit(plan: HookPlan, { effect }: TreeEntry): string {
   return parts.filter((part) => part !== '').join('; ');
 }
 
-function isAsked(spec: PlanSpec, tests: readonly PlanTest[], atoms: bigint): boolean {
-  return spec.candidate >= 0 && tests.some((test) => test.atom >= 0 && atoms & (1n << BigInt(test.atom)));
+function isAsked(spec: PlanSpec, tests: readonly PlanTest[], atoms: readonly number[]): boolean {
+  return spec.candidate >= 0 && tests.some((test) => test.atom >= 0 && atoms.includes(test.atom));
 }

@@ -1,15 +1,16 @@
-import { FunctionBuilder, type Label, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf/function-builder.ts';
+import { FunctionBuilder, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf/function-builder.ts';
 import type { BuiltFunction } from '../ebpf/instruction.ts';
 import { frame } from '../events/wire.ts';
+import { atomBits, emitClearBits, emitJumpUnlessSet, matchBits, wordCount } from './bit-words.ts';
 import { emitEffect, joinEffects, noEffect, selectorEffect } from './effects.ts';
-import { emitGuard } from './emit-guard.ts';
-import { emitCandidates, emitEnsureRead, emitJumpUnlessSet } from './emit-selectors.ts';
-import { emitTrees } from './emit-tree.ts';
+import { emitGuard, guardWeight } from './emit-guard.ts';
+import { candidatesWeight, emitCandidates, emitEnsureRead } from './emit-selectors.ts';
+import { emitTrees, treeWeight } from './emit-tree.ts';
 import { alignmentOf, emitRead } from './emit-value.ts';
 import { type HookCode, readerName } from './hook-code.ts';
 import { type HookPlan, type PlanValue, wantPost, wantReturn } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
-import { longestFunction } from './outline.ts';
+import { longestFunction, longestPart } from './outline.ts';
 import { collectTrees, eagerValues } from './value-trees.ts';
 
 export interface GeneratedHook {
@@ -21,8 +22,8 @@ export interface GeneratedHook {
 export interface GenerateOptions {
   /** See `HookCode.given`. */
   readonly given?: boolean;
-  /** Instructions beyond which a program is divided; by default what its jumps can reach. */
-  readonly longestFunction?: number;
+  /** For tests: divides the program into functions of about so many instructions, whatever its length. */
+  readonly longestPart?: number;
 }
 
 /**
@@ -38,12 +39,16 @@ export interface GenerateOptions {
  */
 export function generateHook(plan: HookPlan, facts: KernelFacts, options: GenerateOptions = {}): GeneratedHook {
   const hook = hookCodeOf(plan, facts, options);
-  const longest = options.longestFunction ?? longestFunction;
-  const inPlace = generateFunctions(hook);
-  const fits = inPlace.every((code) => code.length <= longest);
-  const outlined = { functions: [], longest };
-  const [program, ...functions] = fits ? inPlace : generateFunctions({ ...hook, outlined });
+  const fits = options.longestPart === undefined && programWeight(hook) <= longestFunction;
+  const outlined = { functions: [], longest: options.longestPart ?? longestPart };
+  const [program, ...functions] = generateFunctions(fits ? hook : { ...hook, outlined });
   return { program: program!.build(), functions: functions.map((code) => code.build()) };
+}
+
+/** Estimated instructions of the program, rather too many, without what does not grow with the policies. */
+function programWeight(hook: HookCode): number {
+  const trees = [...hook.trees.values()].reduce((sum, tree) => sum + treeWeight(tree), 0);
+  return guardWeight(hook) + trees + candidatesWeight(hook);
 }
 
 /** What the generator derives from a plan before it writes anything. */
@@ -79,12 +84,16 @@ function generateProgram(hook: HookCode): FunctionBuilder {
   emitAlways(code, hook);
   for (const value of plan.values) if (hook.eager.has(value.id)) emitEager(code, hook, value);
   emitCandidates(code, hook);
-  emitJumpIfNothingMatched(code, plan, release);
+  code.line(undefined);
+  code.load(8, R1, R7, frame.at.want).jumpImm('eq', R1, 0, release);
   emitSignals(code, plan);
   emitRecord(code, hook);
-  code.line(undefined).place(release);
-  emitRelease(code, plan);
+  code.line(undefined);
+  emitClearMatches(code, plan);
+  emitRelease(code, hook);
   emitVerdict(code, plan);
+  code.place(release);
+  emitRelease(code, hook);
   code.place(pass);
   code.movImm(R0, 0).exit();
   return code;
@@ -99,7 +108,7 @@ export function programName(plan: HookPlan): string {
 function emitAlways(code: FunctionBuilder, hook: HookCode): void {
   const effects = hook.plan.specs.flatMap((spec) => {
     if (spec.search === 'always') return [selectorEffect(spec.selectors[0]!)];
-    return spec.search === 'tried' ? [{ ...noEffect, candidates: 1n << BigInt(spec.candidate) }] : [];
+    return spec.search === 'tried' ? [{ ...noEffect, candidates: [spec.candidate] }] : [];
   });
   emitEffect(code, joinEffects(effects));
 }
@@ -125,19 +134,6 @@ function generateReader(hook: HookCode, value: PlanValue): FunctionBuilder {
   if (tree !== undefined) emitTrees(code, hook, value, tree);
   code.movImm(R0, 0).exit();
   return code;
-}
-
-function emitJumpIfNothingMatched(code: FunctionBuilder, plan: HookPlan, nothing: Label): void {
-  code.line(undefined);
-  code.load(8, R1, R7, frame.at.matches);
-  for (let word = 1; word < matchWords(plan); word++) {
-    code.load(8, R2, R7, frame.at.matches + 8 * word).aluReg('or', R1, R2);
-  }
-  code.jumpImm('eq', R1, 0, nothing);
-}
-
-export function matchWords(plan: HookPlan): number {
-  return Math.ceil(plan.selectorCount / 64);
 }
 
 /** Before anything that takes time: the first signal that ends the process goes first. */
@@ -174,7 +170,7 @@ function emitRecord(code: FunctionBuilder, hook: HookCode): void {
     code.movReg(R1, R7).loadImm(R2, plan.hookId).callFunction('await_return');
     code.place(noReturn);
   }
-  code.movReg(R1, R7).loadImm(R2, plan.planId).movImm(R3, matchWords(plan)).callFunction('begin_record');
+  code.movReg(R1, R7).loadImm(R2, plan.planId).movImm(R3, wordCount(plan.selectorCount)).callFunction('begin_record');
   for (const value of plan.values) {
     const bit = 1n << BigInt(value.id);
     if (!(wanted & bit)) continue;
@@ -194,17 +190,17 @@ function emitterFunction(value: PlanValue): string {
   return value.slot >= 0 ? 'emit_string' : 'emit_number';
 }
 
-/** Leaves the frame as the next run expects it; R8 keeps the refusals. */
-function emitRelease(code: FunctionBuilder, plan: HookPlan): void {
+/** What only a match sets; R8 keeps the refusals. */
+function emitClearMatches(code: FunctionBuilder, plan: HookPlan): void {
   if (plan.errors.length > 0) code.load(8, R8, R7, frame.at.refusals);
-  const words = (offset: number, bits: number) => {
-    for (let word = 0; 64 * word < bits; word++) code.storeImm(8, R7, offset + 8 * word, 0);
-  };
-  words(frame.at.matches, plan.selectorCount);
-  words(frame.at.candidates, plan.candidateCount);
-  words(frame.at.atoms, plan.atomCount);
-  for (const field of ['done', 'want', 'signals', 'refusals', 'call_id'] as const)
-    code.storeImm(8, R7, frame.at[field], 0);
+  emitClearBits(code, matchBits, plan.selectorCount);
+  for (const field of ['want', 'signals', 'refusals', 'call_id'] as const) code.storeImm(8, R7, frame.at[field], 0);
+}
+
+/** Leaves the frame as the next run expects it. */
+function emitRelease(code: FunctionBuilder, { plan, eager }: HookCode): void {
+  emitClearBits(code, atomBits, plan.atomCount);
+  if (plan.values.some((value) => !eager.has(value.id))) code.storeImm(8, R7, frame.at.done, 0);
   code.storeImm(4, R7, frame.at.busy, 0);
 }
 

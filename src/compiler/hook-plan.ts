@@ -84,7 +84,7 @@ export interface PlanTest {
   readonly match: PlanMatch;
   readonly negate: boolean;
   readonly source: SourceLine;
-  /** Bit in `frame.atoms` that the tree of the value sets; -1 for what is compared in place. */
+  /** Bit in `frame.atoms` that the tree of the value sets for those who ask; -1 when nobody asks, and for what is compared in place. */
   readonly atom: number;
 }
 
@@ -146,3 +146,5 @@ export interface HookPlan {
 /** Bits of `frame.want` above those of the values. */
 export const wantPost = 1n << 63n;
 export const wantReturn = 1n << 62n;
+/** A selector matched that asks for nothing: NoPost alone. */
+export const wantNothing = 1n << 61n;

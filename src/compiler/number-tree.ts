@@ -2,6 +2,7 @@ import { type FunctionBuilder, type Label, R2, R8 } from '../ebpf/function-build
 import type { SourceLine } from '../ebpf/instruction.ts';
 import type { Range } from '../policy/operand-ranges.ts';
 import { fitsImmediate } from './binary-search.ts';
+import { type Branches, branchesFor } from './outline.ts';
 
 /** Numbers, and what is done for them. */
 export interface NumberSet<Hit> {
@@ -18,65 +19,81 @@ interface Interval<Hit> {
   readonly source: SourceLine | undefined;
 }
 
+export interface NumberTreeOptions<Hit> {
+  readonly signed: boolean;
+  /** Writes the code for the sets that hold the number; it has to fall through or leave. */
+  readonly emitHits: (code: FunctionBuilder, hits: readonly Hit[]) => void;
+  /** Estimated instructions of `emitHits`, rather too many. */
+  readonly hitWeight: number;
+  /** Where branches go that are too long: functions that get R8; undefined: the tree is emitted in one piece. */
+  readonly branches: Branches | undefined;
+}
+
+/** What the parts of one tree share. */
+interface NumberTree<Hit> extends NumberTreeOptions<Hit> {
+  readonly intervals: readonly Interval<Hit>[];
+}
+
+/** Estimated instructions of an interval without those of its hits: compare with a constant, jump. */
+export const intervalWeight = 5;
+
 /**
- * Emits a binary search for the number in R8 over the ends of all ranges. `emitHits` writes the code for the sets
- * that hold the number, which falls through; numbers in no set go to `miss`. Uses R2.
+ * Emits a binary search for the number in R8 over the ends of all ranges; it goes on behind the tree whether a set
+ * holds the number or not. Uses R2.
  */
 export function emitNumberTree<Hit>(
   code: FunctionBuilder,
   sets: readonly NumberSet<Hit>[],
-  signed: boolean,
-  emitHits: (hits: readonly Hit[]) => void,
-  miss: Label,
+  options: NumberTreeOptions<Hit>,
 ): void {
-  const end = code.newLabel('number');
-  const intervals = intervalsOf(sets, signed);
-  const emitRange = (from: number, to: number): void => {
-    if (to - from === 1) {
-      const { hits, source } = intervals[from]!;
-      if (hits.length === 0) {
-        code.jump(miss);
-        return;
-      }
-      if (source !== undefined) code.line(source);
-      emitHits(hits);
-      code.jump(end);
-      return;
-    }
-    const middle = (from + to) >> 1;
-    const right = code.newLabel('above');
-    if (intervals[middle]!.source !== undefined) code.line(intervals[middle]!.source);
-    emitJumpIfAtLeast(code, intervals[middle]!.start, signed, right);
-    emitRange(from, middle);
-    code.place(right);
-    emitRange(middle, to);
-  };
-  if (intervals.length === 1 && intervals[0]!.hits.length === 0) {
-    code.jump(miss);
-  } else if (!emitSingle(code, intervals, emitHits, miss)) {
-    emitRange(0, intervals.length);
+  const tree = { ...options, intervals: intervalsOf(sets, options.signed) };
+  if (!emitSingle(code, tree)) emitRange(code, tree, 0, tree.intervals.length);
+}
+
+function emitRange<Hit>(code: FunctionBuilder, tree: NumberTree<Hit>, from: number, to: number): void {
+  const { intervals, hitWeight, emitHits } = tree;
+  if (to - from === 1) {
+    const { hits, source } = intervals[from]!;
+    if (hits.length === 0) return;
+    if (source !== undefined) code.line(source);
+    emitHits(code, hits);
+    return;
   }
+  const branches = branchesFor(tree.branches, (to - from) * (intervalWeight + hitWeight));
+  if (branches !== undefined) {
+    branches.emit(code, (body) => emitHalves(body, { ...tree, branches: undefined }, from, to));
+  } else {
+    emitHalves(code, tree, from, to);
+  }
+}
+
+function emitHalves<Hit>(code: FunctionBuilder, tree: NumberTree<Hit>, from: number, to: number): void {
+  const middle = (from + to) >> 1;
+  const { start, source } = tree.intervals[middle]!;
+  const [right, end] = [code.newLabel('above'), code.newLabel('number')];
+  if (source !== undefined) code.line(source);
+  emitJumpIfAtLeast(code, start, tree.signed, right);
+  emitRange(code, tree, from, middle);
+  code.jump(end).place(right);
+  emitRange(code, tree, middle, to);
   code.place(end);
 }
 
 /** One number alone is compared for equality. */
-function emitSingle<Hit>(
-  code: FunctionBuilder,
-  intervals: readonly Interval<Hit>[],
-  emitHits: (hits: readonly Hit[]) => void,
-  miss: Label,
-): boolean {
+function emitSingle<Hit>(code: FunctionBuilder, { intervals, emitHits }: NumberTree<Hit>): boolean {
   const [below, only, above] = intervals;
   if (intervals.length !== 3 || below!.hits.length > 0 || above!.hits.length > 0) return false;
   if (above!.start !== only!.start + 1n) return false;
   if (only!.source !== undefined) code.line(only!.source);
+  const miss = code.newLabel('number');
   if (fitsImmediate(BigInt.asIntN(64, only!.start))) {
     code.jumpImm('ne', R8, Number(BigInt.asIntN(64, only!.start)), miss);
   } else {
     code.loadImm64(R2, only!.start);
     code.jumpReg('ne', R8, R2, miss);
   }
-  emitHits(only!.hits);
+  emitHits(code, only!.hits);
+  code.place(miss);
   return true;
 }
 

@@ -7,6 +7,7 @@ function part(name: string, numbers: readonly number[]): CodePart {
   const middle = numbers.length >> 1;
   return {
     name,
+    weight: numbers.length + 4,
     emit: (code) => {
       for (const number of numbers) code.movImm(R0, number);
     },

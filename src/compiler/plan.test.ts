@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { exampleFacts, prototype, typeFact } from '../../test/filter/example-facts.ts';
 import { examplePlan, planExample, readHook } from '../../test/filter/example-plan.ts';
 import { limits } from '../events/wire.ts';
-import { wantPost, wantReturn } from './hook-plan.ts';
+import { wantNothing, wantPost, wantReturn } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 
 const prefix = '- matchArgs: [{ index: 0, operator: Prefix, values: [/etc/] }]';
@@ -81,7 +81,7 @@ test('actions become signals and refusals', () => {
   expect(plan.errors).toEqual([-1, -13]);
   expect(plan.specs.map(({ selectors }) => selectors[0]!.consequence)).toEqual([
     { want: wantPost | 1n, signals: 1n << 8n, refusals: 0b01n },
-    { want: 0n, signals: 0n, refusals: 0b10n },
+    { want: wantNothing, signals: 0n, refusals: 0b10n },
     { want: wantPost | 1n, signals: 1n, refusals: 0b01n },
   ]);
   expect(plan.events.selectors.map(({ action, post }) => [action, post])).toEqual([
@@ -99,7 +99,7 @@ test('monitor mode does nothing and says what it would have done', () => {
   expect(plan.errors).toEqual([]);
   expect(plan.specs.map(({ selectors }) => selectors[0]!.consequence)).toEqual([
     { want: wantPost | 1n, signals: 0n, refusals: 0n },
-    { want: 0n, signals: 0n, refusals: 0n },
+    { want: wantNothing, signals: 0n, refusals: 0n },
   ]);
   expect(plan.events.selectors.map(({ action, monitoredAction }) => [action, monitoredAction])).toEqual([
     ['KPROBE_ACTION_POST', 'KPROBE_ACTION_SIGKILL'],

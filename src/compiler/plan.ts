@@ -16,10 +16,11 @@ import {
   type PlanValue,
   type ResolvedHook,
   type ValueSource,
+  wantNothing,
   wantPost,
   wantReturn,
 } from './hook-plan.ts';
-import { eagerValues } from './value-trees.ts';
+import { orderTests } from './order-tests.ts';
 
 export interface PlanInput {
   readonly attach: AttachPoint;
@@ -55,7 +56,6 @@ export function planHook(input: PlanInput): PlanResult {
 class PlanBuilder {
   readonly #input: PlanInput;
   readonly #values = new Map<string, PlanValue>();
-  readonly #atoms = new Map<string, number>();
   readonly #errors: number[] = [];
   readonly #specs: PlanSpec[] = [];
   readonly #eventSelectors: EventSelector[] = [];
@@ -82,7 +82,8 @@ class PlanBuilder {
   }
 
   finish(): PlanResult {
-    this.#checkLimits();
+    const { specs, atomCount } = orderTests(this.#specs, (test) => this.#costOf(test));
+    this.#checkLimits(atomCount);
     if (this.#diagnostics.length > 0) return { plan: undefined, diagnostics: this.#diagnostics };
     const { planId, hookId, attach } = this.#input;
     const values = [...this.#values.values()];
@@ -97,36 +98,24 @@ class PlanBuilder {
       hookId,
       attach,
       values: values.toSorted((left, right) => left.cost - right.cost || left.id - right.id),
-      specs: this.#orderTests(),
+      specs,
       selectorCount: this.#eventSelectors.length,
       candidateCount: this.#candidates,
-      atomCount: this.#atoms.size,
+      atomCount,
       errors: this.#errors,
       events,
     };
     return { plan, diagnostics: [] };
   }
 
-  /** Cheapest first; a test over a value that every run reads asks for one bit. */
-  #orderTests(): PlanSpec[] {
-    const eager = eagerValues({ specs: this.#specs });
-    const cost = (test: PlanTest) => (eager.has(test.value) ? 0 : this.#costOf(test));
-    return this.#specs.map((spec) => ({
-      ...spec,
-      selectors: spec.selectors.map((selector) => ({
-        ...selector,
-        tests: selector.tests.toSorted((left, right) => cost(left) - cost(right)),
-      })),
-    }));
-  }
-
-  #checkLimits(): void {
+  #checkLimits(atomCount: number): void {
     const bounds: [count: number, bound: number, what: string][] = [
       [this.#values.size, limits.VALUES, 'different values'],
       [this.#slots, limits.STRING_SLOTS, 'different strings, paths, sockets and credentials'],
       [this.#candidates, limits.CANDIDATE_WORDS * 64, 'hooks with several filters'],
-      [this.#eventSelectors.length, limits.MATCH_WORDS * 64, 'selectors'],
-      [this.#atoms.size, limits.ATOM_WORDS * 64, 'sets of strings'],
+      /* A record says in less than that many words which of them matched. */
+      [this.#eventSelectors.length, (limits.MATCH_WORDS - 1) * 64, 'selectors'],
+      [atomCount, limits.ATOM_WORDS * 64, 'sets of strings'],
     ];
     for (const [count, bound, what] of bounds) {
       if (count <= bound) continue;
@@ -255,15 +244,8 @@ class PlanBuilder {
       match,
       negate,
       source,
-      atom: match.kind === 'strings' ? this.#atom(value, match) : -1,
+      atom: -1,
     };
-  }
-
-  #atom(value: PlanValue, match: Extract<PlanMatch, { kind: 'strings' }>): number {
-    const key = `${value.id}|${match.match}|${match.values.map((text) => Buffer.from(text).toString('hex')).join()}`;
-    const known = this.#atoms.get(key) ?? this.#atoms.size;
-    this.#atoms.set(key, known);
-    return known;
   }
 
   #planSelector(
@@ -307,7 +289,7 @@ class PlanBuilder {
   }
 
   #consequence(actions: readonly Action[], hook: EventHook | undefined): Consequence {
-    let want = 0n;
+    let want = wantNothing;
     let signals = 0n;
     let refusals = 0n;
     if (hook !== undefined) {

@@ -15,7 +15,7 @@ const memoryBytes = 32768;
 /** Pattern i sets match bit i; `\0` at the end of a text makes it exact. */
 function treeOf(texts: readonly string[], side: 'prefix' | 'postfix'): BuiltFunction {
   const patterns = texts.map((text, index): Pattern => {
-    return { text: Buffer.from(text), effect: { ...noEffect, matches: 1n << BigInt(index) }, source };
+    return { text: Buffer.from(text), effect: { ...noEffect, matches: [index] }, source };
   });
   const code = new FunctionBuilder(side);
   if (side === 'prefix') emitPrefixTree(code, R9, 0, patterns);

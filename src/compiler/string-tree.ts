@@ -1,7 +1,8 @@
 import { type FunctionBuilder, R1, R8, type Register } from '../ebpf/function-builder.ts';
 import type { SourceLine } from '../ebpf/instruction.ts';
-import { emitSearch } from './binary-search.ts';
+import { emitSearch, type SearchCase } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
+import type { Branches } from './outline.ts';
 
 /** A text that a string has to start or end with. */
 export interface Pattern {
@@ -12,8 +13,17 @@ export interface Pattern {
 
 const wordSize = 8;
 
-/** Writes what is done for patterns that the string matches; the code has to fall through. May use R1 and R2. */
-export type EmitHits = (patterns: readonly Pattern[]) => void;
+/** Writes what is done for patterns that the string matches; the code has to fall through or leave. May use R1 and R2. */
+export type EmitHits = (code: FunctionBuilder, patterns: readonly Pattern[]) => void;
+
+export interface StringTreeOptions {
+  /** By default their effects. */
+  readonly emitHits?: EmitHits;
+  /** Where branches go that are too long; undefined: the tree is emitted in one piece. */
+  readonly branches?: Branches | undefined;
+}
+
+const emitEffects: EmitHits = (code, hits) => emitEffect(code, joinEffects(hits.map((pattern) => pattern.effect)));
 
 /**
  * Emits the decision tree that finds every pattern the string at `base + offset` starts with, comparing eight bytes
@@ -25,17 +35,18 @@ export function emitPrefixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
-  emitHits: EmitHits = (hits) => emitEffect(code, joinEffects(hits.map((pattern) => pattern.effect))),
+  { emitHits = emitEffects, branches }: StringTreeOptions = {},
 ): void {
-  emitNode(code, patterns, 0, {
+  const side: Side = {
     emitHits,
-    load: (depth) => code.load(8, R1, base, offset + wordSize * depth),
+    load: (to, depth) => to.load(8, R1, base, offset + wordSize * depth),
     /* The first bytes of a word are its low ones: shift the others out at the top. */
-    alignPart: (length) => code.aluImm('lsh', R1, 8 * (wordSize - length)),
+    alignPart: (to, length) => to.aluImm('lsh', R1, 8 * (wordSize - length)),
     word: (text, depth) => readWord(text, wordSize * depth),
     partKey: (text, depth, length) => readWord(text, wordSize * depth) << BigInt(8 * (wordSize - length)),
     needsLength: false,
-  });
+  };
+  emitNode(code, side, { patterns, depth: 0 }, branches);
 }
 
 /**
@@ -47,109 +58,121 @@ export function emitPostfixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
-  emitHits: EmitHits = (hits) => emitEffect(code, joinEffects(hits.map((pattern) => pattern.effect))),
+  { emitHits = emitEffects, branches }: StringTreeOptions = {},
 ): void {
-  emitNode(code, patterns, 0, {
+  const side: Side = {
     emitHits,
-    load: (depth) => code.load(8, R1, base, offset - wordSize * (depth + 1)),
-    alignPart: (length) => code.aluImm('rsh', R1, 8 * (wordSize - length)),
+    load: (to, depth) => to.load(8, R1, base, offset - wordSize * (depth + 1)),
+    alignPart: (to, length) => to.aluImm('rsh', R1, 8 * (wordSize - length)),
     word: (text, depth) => readWord(text, text.length - wordSize * (depth + 1)),
     partKey: (text, _depth, length) => readWord(text.subarray(0, length), 0),
     needsLength: true,
-  });
+  };
+  emitNode(code, side, { patterns, depth: 0 }, branches);
 }
 
-interface Direction {
+/** Estimated instructions of a pattern in a tree, rather too many; `hit` of what is done for it. */
+export function patternWeight(text: Uint8Array, hit: number): number {
+  return hit + 3 + 7 * Math.ceil((text.length + 1) / wordSize);
+}
+
+/** Load, or and store of two words and one of blocks, each mask in two slots. */
+export const effectWeight = 18;
+
+/** What differs between the start and the end of a string. */
+interface Side {
   readonly emitHits: EmitHits;
   /** R1 = the word at this depth. */
-  readonly load: (depth: number) => void;
+  readonly load: (code: FunctionBuilder, depth: number) => void;
   /** Leaves `length` bytes of the word in R1, in the place where `partKey` has them. */
-  readonly alignPart: (length: number) => void;
+  readonly alignPart: (code: FunctionBuilder, length: number) => void;
   readonly word: (text: Uint8Array, depth: number) => bigint;
   readonly partKey: (text: Uint8Array, depth: number, length: number) => bigint;
   readonly needsLength: boolean;
 }
 
-/** Little-endian word at `at`; bytes outside the text are 0. */
-function readWord(text: Uint8Array, at: number): bigint {
-  let word = 0n;
-  for (let index = wordSize - 1; index >= 0; index--) word = (word << 8n) | BigInt(text[at + index] ?? 0);
-  return word;
+/** Patterns that agree in the words before this depth. */
+interface TreeNode {
+  readonly patterns: readonly Pattern[];
+  readonly depth: number;
 }
 
-function emitNode(code: FunctionBuilder, patterns: readonly Pattern[], depth: number, direction: Direction): void {
-  const remaining = (pattern: Pattern) => pattern.text.length - wordSize * depth;
-  const complete = patterns.filter((pattern) => remaining(pattern) === 0);
-  if (complete.length > 0) emitHit(code, complete, direction);
-  for (let length = 1; length < wordSize; length++) {
-    emitPart(
-      code,
-      patterns.filter((pattern) => remaining(pattern) === length),
-      depth,
-      length,
-      direction,
-    );
+/** Little-endian word at `at`; bytes outside the text are 0. */
+function readWord(text: Uint8Array, at: number): bigint {
+  let low = 0;
+  let high = 0;
+  for (let index = 3; index >= 0; index--) {
+    low = low * 256 + (text[at + index] ?? 0);
+    high = high * 256 + (text[at + 4 + index] ?? 0);
   }
-  emitWords(
-    code,
-    patterns.filter((pattern) => remaining(pattern) >= wordSize),
-    depth,
-    direction,
-  );
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+function emitNode(code: FunctionBuilder, side: Side, node: TreeNode, branches: Branches | undefined): void {
+  /* By the number of bytes that are left, up to a word. */
+  const byRest = Map.groupBy(node.patterns, ({ text }) => Math.min(text.length - wordSize * node.depth, wordSize));
+  const complete = byRest.get(0);
+  if (complete !== undefined) emitHit(code, side, complete);
+  for (let length = 1; length < wordSize; length++) {
+    const patterns = byRest.get(length);
+    if (patterns !== undefined) emitPart(code, side, { patterns, depth: node.depth }, length, branches);
+  }
+  const longer = byRest.get(wordSize);
+  if (longer !== undefined) emitWords(code, side, { patterns: longer, depth: node.depth }, branches);
 }
 
 /** Patterns that end inside the word at this depth, all with the same number of bytes in it. */
 function emitPart(
   code: FunctionBuilder,
-  patterns: readonly Pattern[],
-  depth: number,
+  side: Side,
+  { patterns, depth }: TreeNode,
   length: number,
-  direction: Direction,
+  branches: Branches | undefined,
 ): void {
-  if (patterns.length === 0) return;
-  const end = code.newLabel('part');
   code.line(patterns[0]!.source);
-  direction.load(depth);
-  direction.alignPart(length);
-  const groups = groupBy(patterns, (pattern) => direction.partKey(pattern.text, depth, length));
-  const cases = groups.map(([key, group]) => ({
-    key,
-    emit: () => {
-      emitHit(code, group, direction);
-      code.jump(end);
-    },
-  }));
-  emitSearch(code, R1, cases, end);
-  code.place(end);
+  const load = (to: FunctionBuilder) => {
+    side.load(to, depth);
+    side.alignPart(to, length);
+  };
+  load(code);
+  const groups = groupByKey(patterns, (pattern) => side.partKey(pattern.text, depth, length));
+  const cases = groups.map(([key, group]): SearchCase => {
+    return { key, weight: weightOf(group), emit: (to) => emitHit(to, side, group) };
+  });
+  emitSearch(code, { register: R1, load, branches }, cases);
 }
 
 /** Patterns that go on behind the word at this depth. */
-function emitWords(code: FunctionBuilder, patterns: readonly Pattern[], depth: number, direction: Direction): void {
-  if (patterns.length === 0) return;
-  const end = code.newLabel('word');
+function emitWords(
+  code: FunctionBuilder,
+  side: Side,
+  { patterns, depth }: TreeNode,
+  branches: Branches | undefined,
+): void {
   code.line(patterns[0]!.source);
-  direction.load(depth);
-  const groups = groupBy(patterns, (pattern) => direction.word(pattern.text, depth));
-  const cases = groups.map(([key, group]) => ({
-    key,
-    emit: () => {
-      emitNode(code, group, depth + 1, direction);
-      code.jump(end);
-    },
-  }));
-  emitSearch(code, R1, cases, end);
-  code.place(end);
+  const load = (to: FunctionBuilder) => side.load(to, depth);
+  load(code);
+  const groups = groupByKey(patterns, (pattern) => side.word(pattern.text, depth));
+  const cases = groups.map(([key, group]): SearchCase => {
+    const node = { patterns: group, depth: depth + 1 };
+    return { key, weight: weightOf(group), emit: (to, inner) => emitNode(to, side, node, inner) };
+  });
+  emitSearch(code, { register: R1, load, branches }, cases);
 }
 
-function emitHit(code: FunctionBuilder, patterns: readonly Pattern[], direction: Direction): void {
+function weightOf(patterns: readonly Pattern[]): number {
+  return patterns.reduce((sum, pattern) => sum + patternWeight(pattern.text, effectWeight), 0);
+}
+
+function emitHit(code: FunctionBuilder, side: Side, patterns: readonly Pattern[]): void {
   const end = code.newLabel('hit');
   code.line(patterns[0]!.source);
-  if (direction.needsLength) code.jumpImm('lt', R8, patterns[0]!.text.length, end);
-  direction.emitHits(patterns);
+  if (side.needsLength) code.jumpImm('lt', R8, patterns[0]!.text.length, end);
+  side.emitHits(code, patterns);
   code.place(end);
 }
 
-function groupBy(patterns: readonly Pattern[], keyOf: (pattern: Pattern) => bigint): [bigint, Pattern[]][] {
+function groupByKey(patterns: readonly Pattern[], keyOf: (pattern: Pattern) => bigint): [bigint, Pattern[]][] {
   const groups = new Map<bigint, Pattern[]>();
   for (const pattern of patterns) {
     const key = BigInt.asUintN(64, keyOf(pattern));

@@ -1,6 +1,7 @@
 import type { Component } from '../policy/operand.ts';
 import { type Effect, joinEffects, noEffect, selectorEffect } from './effects.ts';
 import type { HookPlan, PlanMatch, PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
+import { matchKey } from './match-key.ts';
 
 /** What a hit on one match of a value means for all policies together. */
 export interface TreeEntry {
@@ -29,11 +30,11 @@ export function collectTrees(plan: HookPlan): Map<number, ValueTree> {
   for (const spec of plan.specs) {
     for (const selector of spec.selectors) {
       for (const test of openTests(spec, selector)) {
-        if (test.atom >= 0) add(test, { ...noEffect, atoms: 1n << BigInt(test.atom) });
+        if (test.atom >= 0) add(test, { ...noEffect, atoms: [test.atom] });
       }
       if (selector.index === undefined) continue;
       if (spec.search === 'direct') add(selector.index, selectorEffect(selector));
-      if (spec.search === 'candidate') add(selector.index, { ...noEffect, candidates: 1n << BigInt(spec.candidate) });
+      if (spec.search === 'candidate') add(selector.index, { ...noEffect, candidates: [spec.candidate] });
     }
   }
   const trees = new Map<number, { entries: TreeEntry[] }>();
@@ -60,19 +61,4 @@ export function eagerValues({ specs }: Pick<HookPlan, 'specs'>): Set<number> {
     for (const selector of spec.selectors) eager.add(selector.index!.value);
   }
   return eager;
-}
-
-function matchKey(match: PlanMatch): string {
-  switch (match.kind) {
-    case 'ranges':
-      return `ranges ${match.ranges.map(({ min, max }) => `${min}:${max}`).join()}`;
-    case 'mask':
-      return `mask ${match.mask}`;
-    case 'strings':
-      return `${match.match} ${match.values.map((value) => Buffer.from(value).toString('hex')).join()}`;
-    case 'networks':
-      return `networks ${match.networks.map(({ address, prefixLength }) => `${Buffer.from(address).toString('hex')}/${prefixLength}`).join()}`;
-    default:
-      return match satisfies never;
-  }
 }

@@ -61,12 +61,12 @@ export const limits = {
   STRING_SLACK: 256,
   /** Strings, paths, sockets and credentials that one hook may hold at once. */
   STRING_SLOTS: 8,
-  /** Distinct values one hook may read: one bit each in `frame.done` and `frame.want`; bit 63 asks for a record. */
-  VALUES: 62,
-  /** Words of 64 hook specifications, selectors and string sets per hook. */
-  CANDIDATE_WORDS: 64,
-  MATCH_WORDS: 128,
-  ATOM_WORDS: 64,
+  /** Distinct values one hook may read: one bit each in `frame.done` and `frame.want`, whose last bits mean more. */
+  VALUES: 61,
+  /** Words of 64 hook specifications, selectors and string sets per hook; see `bit-words.ts` for how they are found. */
+  CANDIDATE_WORDS: 256,
+  MATCH_WORDS: 512,
+  ATOM_WORDS: 512,
   /** First bytes of the path of a process's binary kept for `matchBinaries`. */
   BINARY_SIZE: 512,
   /** Last bytes of that path, right-aligned. */
@@ -411,7 +411,7 @@ export const frameValue = struct('frame_value', [
 
 /**
  * Scratch record of one run of a hook program. Claimed by exchanging `busy`. While free, `done`, `want`, `signals`,
- * `refusals`, `summary`, `candidates`, `matches` and `atoms` are zero: a run that touches them clears them again.
+ * `refusals`, `candidates`, `matches`, `atoms` and their blocks are zero: a run that touches them clears them again.
  */
 export const frame = struct('frame', [
   ['busy', 'u32'],
@@ -426,6 +426,10 @@ export const frame = struct('frame', [
   ['refusals', 'u64'],
   ['walk', walkState],
   ['call_id', 'u64'],
+  /** Bit i: block i of the words below has bits set. */
+  ['candidate_blocks', 'u64'],
+  ['match_blocks', 'u64'],
+  ['atom_blocks', 'u64'],
   ['candidates', 'u64', limits.CANDIDATE_WORDS],
   ['matches', 'u64', limits.MATCH_WORDS],
   ['atoms', 'u64', limits.ATOM_WORDS],

@@ -17,7 +17,7 @@ export interface Trial {
   /** Whether values are handed over as if they had been read (`InputMemory.write`) or read by the real readers. */
   readonly given: boolean;
   /** Instructions beyond which the program is divided into functions. */
-  readonly longestFunction?: number;
+  readonly longestPart?: number;
 }
 
 /** A compiled filter that was changed on purpose; what is expected of it is not. */
@@ -47,7 +47,7 @@ export class Comparison {
     const broken = breakIt?.(this.plan);
     this.#filter = host.load(broken?.plan ?? this.plan, {
       given: trial.given,
-      ...(trial.longestFunction !== undefined && { longestFunction: trial.longestFunction }),
+      ...(trial.longestPart !== undefined && { longestPart: trial.longestPart }),
       ...(broken?.tamper && { tamper: broken.tamper }),
     });
   }

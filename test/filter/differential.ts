@@ -79,7 +79,7 @@ function runPlan(
     sketch,
     process,
     given,
-    ...(random.chance(25) && { longestFunction: 100 }),
+    ...(random.chance(25) && { longestPart: 600 }),
   };
   const breakIt = sabotage && ((plan: HookPlan): Broken => sabotage(plan, random) ?? {});
   let comparison: Comparison;

@@ -56,6 +56,9 @@ function step(instruction: Instruction, second: Instruction | undefined, registe
     case instructionClass.loadRegister:
       registers[dst] = readMemory(memory, Number(registers[src]) + offset, opcode & widthMask);
       return 0;
+    case instructionClass.store:
+      writeMemory(memory, Number(registers[dst]) + offset, opcode & widthMask, BigInt.asUintN(64, BigInt(imm)));
+      return 0;
     case instructionClass.storeRegister:
       writeMemory(memory, Number(registers[dst]) + offset, opcode & widthMask, registers[src]!);
       return 0;

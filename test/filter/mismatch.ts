@@ -110,7 +110,7 @@ export function printMismatch({ seed, trial, input, problem }: Mismatch): string
     printSketch(trial.sketch),
     `process: ${printJson(trial.process)}`,
     `read by: ${trial.given ? 'read_given' : 'the real readers'}`,
-    `longest function: ${trial.longestFunction ?? 'any'}`,
+    `longest part: ${trial.longestPart ?? 'any'}`,
     `host namespaces: ${printJson(trial.sketch.hostNamespaces)}`,
   ];
   if (input !== undefined) lines.push(`binary: ${printBytes(input.binary)}`, 'parameters:', ...values!);
