@@ -109,7 +109,7 @@ function emitBinaryGuard(
 /** Any hit is a reason to examine the call. */
 function hitOptions(hook: HookCode, registers: readonly Register[], examine: Label): StringTreeOptions {
   const { branches, jumpToHit } = hitBranches(hook.outlined, { name: 'guard', registers }, examine);
-  return { emitHits: jumpToHit, branches };
+  return { emitHits: jumpToHit, hitWeight: 1, branches };
 }
 
 function emitNumberGuard(

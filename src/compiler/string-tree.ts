@@ -19,6 +19,8 @@ export type EmitHits = (code: FunctionBuilder, patterns: readonly Pattern[]) => 
 export interface StringTreeOptions {
   /** By default their effects. */
   readonly emitHits?: EmitHits;
+  /** Estimated instructions of `emitHits`. */
+  readonly hitWeight?: number;
   /** Where branches go that are too long; undefined: the tree is emitted in one piece. */
   readonly branches?: Branches | undefined;
 }
@@ -35,10 +37,11 @@ export function emitPrefixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
-  { emitHits = emitEffects, branches }: StringTreeOptions = {},
+  { emitHits = emitEffects, hitWeight = effectWeight, branches }: StringTreeOptions = {},
 ): void {
   const side: Side = {
     emitHits,
+    hitWeight,
     load: (to, depth) => to.load(8, R1, base, offset + wordSize * depth),
     /* The first bytes of a word are its low ones: shift the others out at the top. */
     alignPart: (to, length) => to.aluImm('lsh', R1, 8 * (wordSize - length)),
@@ -58,10 +61,11 @@ export function emitPostfixTree(
   base: Register,
   offset: number,
   patterns: readonly Pattern[],
-  { emitHits = emitEffects, branches }: StringTreeOptions = {},
+  { emitHits = emitEffects, hitWeight = effectWeight, branches }: StringTreeOptions = {},
 ): void {
   const side: Side = {
     emitHits,
+    hitWeight,
     load: (to, depth) => to.load(8, R1, base, offset - wordSize * (depth + 1)),
     alignPart: (to, length) => to.aluImm('rsh', R1, 8 * (wordSize - length)),
     word: (text, depth) => readWord(text, text.length - wordSize * (depth + 1)),
@@ -73,7 +77,7 @@ export function emitPostfixTree(
 
 /** Estimated instructions of a pattern in a tree, rather too many; `hit` of what is done for it. */
 export function patternWeight(text: Uint8Array, hit: number): number {
-  return hit + 3 + 7 * Math.ceil((text.length + 1) / wordSize);
+  return hit + 7 + 4 * Math.ceil((text.length + 1) / wordSize);
 }
 
 /** Load, or and store of two words and one of blocks, each mask in two slots. */
@@ -82,6 +86,7 @@ export const effectWeight = 18;
 /** What differs between the start and the end of a string. */
 interface Side {
   readonly emitHits: EmitHits;
+  readonly hitWeight: number;
   /** R1 = the word at this depth. */
   readonly load: (code: FunctionBuilder, depth: number) => void;
   /** Leaves `length` bytes of the word in R1, in the place where `partKey` has them. */
@@ -137,7 +142,7 @@ function emitPart(
   load(code);
   const groups = groupByKey(patterns, (pattern) => side.partKey(pattern.text, depth, length));
   const cases = groups.map(([key, group]): SearchCase => {
-    return { key, weight: weightOf(group), emit: (to) => emitHit(to, side, group) };
+    return { key, weight: weightOf(side, group), emit: (to) => emitHit(to, side, group) };
   });
   emitSearch(code, { register: R1, load, branches }, cases);
 }
@@ -155,13 +160,13 @@ function emitWords(
   const groups = groupByKey(patterns, (pattern) => side.word(pattern.text, depth));
   const cases = groups.map(([key, group]): SearchCase => {
     const node = { patterns: group, depth: depth + 1 };
-    return { key, weight: weightOf(group), emit: (to, inner) => emitNode(to, side, node, inner) };
+    return { key, weight: weightOf(side, group), emit: (to, inner) => emitNode(to, side, node, inner) };
   });
   emitSearch(code, { register: R1, load, branches }, cases);
 }
 
-function weightOf(patterns: readonly Pattern[]): number {
-  return patterns.reduce((sum, pattern) => sum + patternWeight(pattern.text, effectWeight), 0);
+function weightOf({ hitWeight }: Side, patterns: readonly Pattern[]): number {
+  return patterns.reduce((sum, { text }) => sum + patternWeight(text, hitWeight), 0);
 }
 
 function emitHit(code: FunctionBuilder, side: Side, patterns: readonly Pattern[]): void {

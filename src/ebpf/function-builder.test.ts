@@ -17,7 +17,9 @@ test('jumps reach labels placed before and after them', () => {
 
 test('a hint used twice gives two names', () => {
   const builder = new FunctionBuilder('f');
-  expect([builder.newLabel('next').name, builder.newLabel('next').name]).toEqual(['next', 'next.1']);
+  const [first, second] = [builder.newLabel('next'), builder.newLabel('next')];
+  builder.jumpImm('eq', R1, 0, second).place(first).jumpImm('eq', R1, 1, first).place(second).exit();
+  expect([...builder.build().labels.values()]).toEqual(['next.1', 'next']);
 });
 
 test('instructions carry the source line that was set before them', () => {

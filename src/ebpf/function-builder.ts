@@ -13,7 +13,7 @@ import {
   sourceRegister,
   widthBits,
 } from './opcodes.ts';
-import { shortenJumps } from './shorten-jumps.ts';
+import { noJump, shortenJumps } from './shorten-jumps.ts';
 
 export type { BuiltFunction };
 
@@ -43,8 +43,14 @@ export type AccessSize = 1 | 2 | 4 | 8;
 
 /** A place in one function, made by `newLabel`. */
 export interface Label {
-  readonly name: string;
+  readonly hint: string;
+  /** Of the labels with this hint. */
+  readonly number: number;
   readonly owner: FunctionBuilder;
+}
+
+function nameOf({ hint, number }: Label): string {
+  return number === 0 ? hint : `${hint}.${number}`;
 }
 
 interface Jump {
@@ -62,8 +68,7 @@ export class FunctionBuilder {
   readonly #instructions: Instruction[] = [];
   readonly #jumps: Jump[] = [];
   readonly #places = new Map<Label, number>();
-  readonly #labelNames = new Set<string>();
-  /** The next number to try for each hint: programs have thousands of labels of one hint. */
+  /** By hint, how many labels have it: programs have thousands of one. */
   readonly #labelCounts = new Map<string, number>();
   #source: SourceLine | undefined;
 
@@ -84,18 +89,15 @@ export class FunctionBuilder {
 
   /** A label to jump to before or after it is placed. The hint is what printers show, made unique by a number. */
   newLabel(hint = 'L'): Label {
-    let count = this.#labelCounts.get(hint) ?? 0;
-    let name = count === 0 ? hint : `${hint}.${count}`;
-    while (this.#labelNames.has(name)) name = `${hint}.${++count}`;
-    this.#labelCounts.set(hint, count + 1);
-    this.#labelNames.add(name);
-    return { name, owner: this };
+    const number = this.#labelCounts.get(hint) ?? 0;
+    this.#labelCounts.set(hint, number + 1);
+    return { hint, number, owner: this };
   }
 
   /** Makes the label stand for the next instruction. */
   place(label: Label): this {
     this.#checkOwner(label);
-    if (this.#places.has(label)) throw this.#error(`label "${label.name}" is placed twice`);
+    if (this.#places.has(label)) throw this.#error(`label "${nameOf(label)}" is placed twice`);
     this.#places.set(label, this.length);
     return this;
   }
@@ -228,32 +230,46 @@ export class FunctionBuilder {
     return this.#loadImm64(dst, 0n, { kind: 'map', symbol: mapName });
   }
 
+  /** dst = the address of a global variable of the same object. */
+  loadVariablePointer(dst: Register, name: string): this {
+    return this.#loadImm64(dst, 0n, { kind: 'variable', symbol: name });
+  }
+
   exit(): this {
     return this.#append(exitOpcode, 0, 0, 0, 0);
   }
 
   /** Resolves the labels and shortens jumps. Throws when a label is not placed or a jump is farther than 16 bits reach. */
   build(): BuiltFunction {
-    const names = new Map<number, string>();
-    for (const jump of this.#jumps) names.set(this.#target(jump), jump.label.name);
-    const labelled = [...names.keys()];
-    const asWritten = new Map(this.#jumps.map((jump) => [jump.index, this.#target(jump)]));
-    const { instructions, targets, places } = shortenJumps({ instructions: this.#instructions, targets: asWritten });
-    const nameOf = new Map(labelled.map((index) => [places[index]!, names.get(index)!]));
-    const resolved = [...instructions];
-    const labels = new Map<number, string>();
-    for (const [index, target] of targets) {
-      const name = nameOf.get(target)!;
-      resolved[index] = { ...instructions[index]!, offset: this.#distance(index, target, name) };
-      labels.set(target, name);
+    const written = new Int32Array(this.length).fill(noJump);
+    const names = new Map<number, Label>();
+    for (const jump of this.#jumps) {
+      const target = this.#target(jump);
+      written[jump.index] = target;
+      names.set(target, jump.label);
     }
-    return { name: this.name, instructions: resolved, labels };
+    const { targets, kept } = shortenJumps(this.#instructions, written);
+    const places = placesOf(kept);
+    const instructions: Instruction[] = [];
+    const labels = new Map<number, string>();
+    for (const [index, instruction] of this.#instructions.entries()) {
+      if (kept[index] === 0) continue;
+      const target = targets[index]!;
+      if (target === noJump) {
+        instructions.push(instruction);
+        continue;
+      }
+      const name = nameOf(names.get(target)!);
+      instructions.push({ ...instruction, offset: this.#distance(instructions.length, places[target]!, name) });
+      labels.set(places[target]!, name);
+    }
+    return { name: this.name, instructions, labels };
   }
 
   #target({ index, label }: Jump): number {
     const target = this.#places.get(label);
-    if (target === undefined) throw this.#error(`label "${label.name}" is never placed`, index);
-    if (target === this.length) throw this.#error(`label "${label.name}" stands after the last instruction`, index);
+    if (target === undefined) throw this.#error(`label "${nameOf(label)}" is never placed`, index);
+    if (target === this.length) throw this.#error(`label "${nameOf(label)}" stands after the last instruction`, index);
     return target;
   }
 
@@ -334,12 +350,18 @@ export class FunctionBuilder {
   }
 
   #checkOwner(label: Label): void {
-    if (label.owner !== this) throw this.#error(`label "${label.name}" belongs to function "${label.owner.name}"`);
+    if (label.owner !== this) throw this.#error(`label "${nameOf(label)}" belongs to function "${label.owner.name}"`);
   }
 
   #error(problem: string, index = this.length): Error {
     return new Error(`${this.name}, instruction ${index}: ${problem}`);
   }
+}
+
+/** By old index, the new one; of what is taken out, that of what follows. */
+function placesOf(kept: Uint8Array): Int32Array {
+  let place = 0;
+  return Int32Array.from(kept, (keep) => (keep === 1 ? place++ : place));
 }
 
 function toSigned16(value: number): number {

@@ -8,9 +8,9 @@ export interface SourceLine {
   readonly text: string;
 }
 
-/** What a linker has to fill in: the address of a map, or the distance to a function. */
+/** What a linker has to fill in: the address of a map or of a global variable, or the distance to a function. */
 export interface Relocation {
-  readonly kind: 'map' | 'call';
+  readonly kind: 'map' | 'variable' | 'call';
   readonly symbol: string;
 }
 

@@ -56,6 +56,8 @@ export interface ObjectSpec {
   /** Functions defined in another object; those that nothing calls are left out. */
   readonly externs: readonly ExternSpec[];
   readonly maps: readonly MapSpec[];
+  /** Global 4-byte integers, 0 at first: libbpf makes one map, `.data`, of all of them. */
+  readonly variables?: readonly string[];
 }
 
 /**
@@ -71,10 +73,11 @@ export function writeObject(spec: ObjectSpec): Uint8Array {
     if (called.has(extern.name)) addExtern(extern, btf, types, symbols);
   }
   const maps = layMaps(spec.maps, btf, types, symbols);
+  const variables = layVariables(spec.variables ?? [], btf, types, symbols);
   const license = layLicense(spec.license, btf, types, symbols);
   const code = layCode(spec, btf, types, symbols);
   const ext = writeBtfExt(code, btf.strings, spec.defaultSource);
-  const data = [...maps, license, metadata('.BTF', btf.finish()), metadata('.BTF.ext', ext)];
+  const data = [...maps, ...variables, license, metadata('.BTF', btf.finish()), metadata('.BTF.ext', ext)];
   return writeElf([...code.map((section) => codeSection(section, symbols)), ...data], symbols.all);
 }
 
@@ -172,6 +175,21 @@ function mapFields(map: MapSpec): [name: string, value: number][] {
   return fields;
 }
 
+const variablesSection = '.data';
+const variableBytes = 4;
+
+function layVariables(names: readonly string[], btf: BtfBuilder, types: BaseTypes, symbols: SymbolSet): ElfSection[] {
+  if (names.length === 0) return [];
+  const variables = names.map((name, index) => {
+    const place = { value: index * variableBytes, size: variableBytes };
+    symbols.add({ name, section: variablesSection, binding: symbolBinding.global, type: symbolType.object, ...place });
+    return { variable: btf.variable(name, types.int, btfLinkage.global), offset: place.value, size: variableBytes };
+  });
+  const size = names.length * variableBytes;
+  btf.dataSection(variablesSection, size, variables);
+  return [dataSection(variablesSection, variableBytes, new Uint8Array(size))];
+}
+
 function layLicense(license: string, btf: BtfBuilder, types: BaseTypes, symbols: SymbolSet): ElfSection {
   const bytes = new TextEncoder().encode(`${license}\0`);
   const size = bytes.length;
@@ -238,7 +256,7 @@ function relocations({ function: fn, offset }: PlacedFunction, symbols: SymbolSe
         `${fn.name}, instruction ${index}: ${relocation.kind} "${relocation.symbol}" is not in the object`,
       );
     }
-    const type = relocation.kind === 'map' ? relocation64To64 : relocation64To32;
+    const type = relocation.kind === 'call' ? relocation64To32 : relocation64To64;
     result.push({ offset: offset + index * slotBytes, type, symbol });
   });
   return result;
@@ -246,6 +264,7 @@ function relocations({ function: fn, offset }: PlacedFunction, symbols: SymbolSe
 
 function canBe(symbol: ElfSymbol, kind: Relocation['kind']): boolean {
   if (kind === 'map') return symbol.section === mapsSection;
+  if (kind === 'variable') return symbol.section === variablesSection;
   return symbol.type === symbolType.function || symbol.section === undefined;
 }
 
