@@ -46,7 +46,7 @@ describe('selectionFor', () => {
     expect(selectionOf(hooks)).toEqual({
       functions: ['security_file_open', 'bpf_lsm_file_open'],
       tracepoints: ['sched/sched_switch'],
-      rawTracepoints: ['sched_process_exec'],
+      rawTracepoints: ['sched_switch', 'sched_process_exec'],
       syscalls: [],
     });
   });

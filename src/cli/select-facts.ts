@@ -48,6 +48,8 @@ function addHook(hook: HookSpec, { functions, tracepoints, rawTracepoints, sysca
       return;
     case 'tracepoint':
       tracepoints.add(hook.target);
+      /* It may be attached by the raw one. */
+      rawTracepoints.add(hook.target.slice(hook.target.indexOf('/') + 1));
       return;
     case 'rawTracepoint':
       rawTracepoints.add(hook.target.slice(hook.target.indexOf('/') + 1));

@@ -301,6 +301,20 @@ function planTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
       nearest(hook.target, Object.keys(facts.tracepoints)),
     );
   }
+  if (
+    parametersOfFields(hook, facts) !== undefined &&
+    facts.features.rawTracepoint.available &&
+    !skipsOtherTasks(facts)
+  ) {
+    return attach('', {
+      mechanism: 'raw_tracepoint',
+      target: hook.target.slice(hook.target.indexOf('/') + 1),
+      syscall: false,
+      returns: undefined,
+      degraded: [],
+      reason: 'raw tracepoint: has the fields that the policy names, without the record',
+    });
+  }
   return attach('', {
     mechanism: 'tracepoint',
     target: hook.target,
@@ -309,6 +323,24 @@ function planTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {
     degraded: [],
     reason: 'tracepoint: named by the policy',
   });
+}
+
+/** Fields of a tracepoint that are parameters of its raw tracepoint: by name of the field, the parameter. */
+const rawParameters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'raw_syscalls/sys_enter': { id: 1 },
+  'raw_syscalls/sys_exit': { ret: 1 },
+};
+
+/**
+ * For each argument of a tracepoint policy the parameter of the raw tracepoint; undefined when one has none. These
+ * events happen at every system call, and their records cost more than everything else there.
+ */
+export function parametersOfFields(hook: HookSpec, facts: KernelFacts): number[] | undefined {
+  const known = rawParameters[hook.target];
+  const event = hook.target.slice(hook.target.indexOf('/') + 1);
+  if (known === undefined || facts.rawTracepoints[event] === undefined) return undefined;
+  const parameters = hook.args.map(({ index }) => known[facts.tracepoints[hook.target]?.fields[index]?.name ?? '']);
+  return parameters.every((parameter) => parameter !== undefined) ? parameters : undefined;
 }
 
 function planRawTracepoint(hook: HookSpec, facts: KernelFacts): AttachDecision {

@@ -78,7 +78,7 @@ function emitStringTrees(
 }
 
 /** The texts of an entry that a prefix tree, or a postfix tree, finds. An exact match is a prefix that ends with the NUL. */
-export function patternsOf(entry: TreeEntry, backward: boolean): Pattern[] {
+export function patternsOf(entry: Pick<TreeEntry, 'match' | 'effect' | 'test'>, backward: boolean): Pattern[] {
   const { match, effect, test } = entry;
   if (match.kind !== 'strings' || (match.match === 'postfix') !== backward) return [];
   return match.values.map((text) => ({

@@ -3,13 +3,13 @@ import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/model.ts';
 import type { CompiledHook, CompiledProgram } from './compile.ts';
 import type { CompileOptions } from './compile-group.ts';
-import { guardedValues } from './emit-guard.ts';
 import { type CompiledPolicies, compilePolicies } from './explain-programs.ts';
 import { countSelectors, explainSpec } from './explain-selectors.ts';
 import { alignColumns, count, indent, joinWords } from './explain-text.ts';
 import { explainTrees } from './explain-trees.ts';
 import { explainValues, nameValues, type ValueNames } from './explain-values.ts';
 import { hookCodeOf } from './generate.ts';
+import { type GuardedValue, guardTests } from './guard-tests.ts';
 import type { HookPlan, PlanValue } from './hook-plan.ts';
 import type { KernelFacts } from './kernel-facts.ts';
 
@@ -103,10 +103,16 @@ function explainHook(hook: CompiledHook, facts: KernelFacts): string[] {
 
 /** What most calls are let through by, before anything is claimed or read in full. */
 function explainGuard(plan: HookPlan, names: ValueNames, facts: KernelFacts): string {
-  const values = guardedValues(hookCodeOf(plan, facts));
+  const values = guardTests(hookCodeOf(plan, facts));
   if (values === undefined) return 'none: every call is examined in full';
-  const pieces = values.map((value) => pieceName(value, names.get(value.id) ?? ''));
-  return `a call passes at once when ${joinWords(pieces, 'and')} ${pieces.length === 1 ? 'rules' : 'rule'} a match out`;
+  const rule = (guarded: readonly GuardedValue[]) => {
+    const pieces = guarded.map(({ value }) => pieceName(value, names.get(value.id) ?? ''));
+    return `${joinWords(pieces, 'and')} ${pieces.length === 1 ? 'rules' : 'rule'} a match out`;
+  };
+  const first = values.filter((guarded) => guarded.alone.length + guarded.first.length > 0);
+  const second = values.filter((guarded) => guarded.second.length > 0);
+  const then = second.length === 0 ? '' : `, then when ${rule(second)}`;
+  return `a call passes at once when ${rule(first)}${then}`;
 }
 
 function pieceName(value: PlanValue, name: string): string {

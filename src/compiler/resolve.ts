@@ -3,7 +3,7 @@ import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { ArgFilter, Argument, HookSpec, Policy, Position } from '../policy/model.ts';
 import { operandOf } from '../policy/operand.ts';
 import { contradicts, inferType } from './argument-inference.ts';
-import { planAttach } from './attach-planner.ts';
+import { parametersOfFields, planAttach } from './attach-planner.ts';
 import type { AttachPoint, ResolvedArgument, ResolvedHook } from './hook-plan.ts';
 import type { KernelFacts, TracepointFormat, TypeFact } from './kernel-facts.ts';
 
@@ -91,8 +91,13 @@ function resolveArgument(
   facts: KernelFacts,
   report: Report,
 ): ResolvedArgument {
-  const format = facts.tracepoints[attach.target];
-  if (attach.mechanism === 'tracepoint' && format !== undefined) return resolveField(argument, format, report);
+  const format = hook.kind === 'tracepoint' ? facts.tracepoints[hook.target] : undefined;
+  if (format !== undefined) {
+    const resolved = resolveField(argument, format, report);
+    if (attach.mechanism === 'tracepoint') return resolved;
+    const index = parametersOfFields(hook, facts)![hook.args.indexOf(argument)]!;
+    return { ...resolved, source: { kind: 'parameter', index } };
+  }
   const parameters = parametersOf(attach, facts);
   const source = { kind: 'parameter', index: argument.index } as const;
   if (argument.index >= parameters.length) {

@@ -12,14 +12,13 @@ export interface Shortened {
 }
 
 /**
- * Makes jumps that lead to another jump go where that one goes, and takes out the jumps that nothing needs any more:
- * those to the next instruction, and those that no run reaches. The kernel would take each out by itself, but moves
- * the whole program for every one. `targets` is as in the result.
+ * Makes jumps that lead to another jump go where that one goes, and takes out those to the next instruction, for each
+ * of which the kernel would move the whole program; and what no run reaches, which the kernel refuses. `targets` is as
+ * in the result.
  */
 export function shortenJumps(instructions: readonly Instruction[], targets: Int32Array): Shortened {
   const final = targets.map((target) => (target === noJump ? noJump : lastTarget(instructions, targets, target)));
-  const kept = new Uint8Array(instructions.length).fill(1);
-  takeOutUnreached(instructions, final, kept);
+  const kept = reachedFrom(instructions, final);
   takeOutStepsOn(instructions, final, kept);
   return { targets: final, kept };
 }
@@ -33,14 +32,19 @@ function lastTarget(instructions: readonly Instruction[], targets: Int32Array, f
   return target;
 }
 
-function takeOutUnreached(instructions: readonly Instruction[], targets: Int32Array, kept: Uint8Array): void {
+/** Instructions that some run may reach from the first. */
+function reachedFrom(instructions: readonly Instruction[], targets: Int32Array): Uint8Array {
   const reached = new Uint8Array(instructions.length);
-  for (const target of targets) if (target !== noJump) reached[target] = 1;
-  let follows = true;
-  for (const [index, { opcode }] of instructions.entries()) {
-    if (opcode === jumpOpcode && !follows && reached[index] === 0) kept[index] = 0;
-    else follows = opcode !== jumpOpcode && opcode !== exitOpcode;
+  const starts = [0];
+  for (let start = starts.pop(); start !== undefined; start = starts.pop()) {
+    for (let index = start; index < instructions.length && reached[index] === 0; index++) {
+      reached[index] = 1;
+      const { opcode } = instructions[index]!;
+      if (targets[index] !== noJump) starts.push(targets[index]!);
+      if (opcode === jumpOpcode || opcode === exitOpcode) break;
+    }
   }
+  return reached;
 }
 
 /** From the end: what a jump leads over may consist of such jumps. */
