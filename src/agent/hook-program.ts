@@ -44,8 +44,13 @@ export class HookProgram {
 
 function sourceLinesOf(compiled: CompiledProgram): SourceLine[] {
   const lines = new Map<string, SourceLine>();
-  for (const { instructions } of compiled.functions) {
-    for (const { source } of instructions) if (source !== undefined) lines.set(`${source.file}:${source.line}`, source);
+  let previous: SourceLine | undefined;
+  for (const { sources } of compiled.functions) {
+    for (const source of sources) {
+      if (source === undefined || source === previous) continue;
+      previous = source;
+      lines.set(`${source.file}:${source.line}`, source);
+    }
   }
   return [...lines.values()];
 }

@@ -1,9 +1,19 @@
 import { type FunctionBuilder, type Label, R2, type Register } from '../ebpf/function-builder.ts';
 import { type Branches, branchesFor } from './outline.ts';
 
+/** A number of 64 bits as two unsigned halves: a program has tens of thousands, and BigInt is slow. */
+export interface Word {
+  readonly low: number;
+  readonly high: number;
+}
+
+export function compareWords(left: Word, right: Word): number {
+  return left.high - right.high || left.low - right.low;
+}
+
 /** A constant that a register may hold, and the code for it, which may fall through. */
 export interface SearchCase {
-  readonly key: bigint;
+  readonly key: Word;
   readonly emit: (code: FunctionBuilder, branches: Branches | undefined) => void;
   /** Estimated instructions. */
   readonly weight: number;
@@ -19,7 +29,7 @@ export interface Search {
 
 /**
  * Finds the register among constants in logarithmic time and emits the code for each; it goes on behind all of them.
- * Keys are unsigned 64-bit numbers in ascending order. Uses R2.
+ * Keys are in ascending order. Uses R2.
  */
 export function emitSearch(code: FunctionBuilder, search: Search, cases: readonly SearchCase[]): void {
   const weight = cases.reduce((sum, item) => sum + item.weight, 0);
@@ -55,7 +65,8 @@ function emitFew(code: FunctionBuilder, search: Search, cases: readonly SearchCa
 function emitHalves(code: FunctionBuilder, search: Search, cases: readonly SearchCase[], end: Label): void {
   const middle = cases.length >> 1;
   const right = code.newLabel('right');
-  code.loadImm(R2, cases[middle]!.key);
+  const { low, high } = cases[middle]!.key;
+  code.loadHalves(R2, low, high);
   code.jumpReg('ge', search.register, R2, right);
   emitSearch(code, search, cases.slice(0, middle));
   code.jump(end).place(right);
@@ -66,12 +77,12 @@ export function fitsImmediate(value: bigint): boolean {
   return value >= -0x8000_0000n && value <= 0x7fff_ffffn;
 }
 
-function jumpUnlessEqual(code: FunctionBuilder, register: Register, key: bigint, target: Label): void {
-  const signed = BigInt.asIntN(64, key);
-  if (fitsImmediate(signed)) {
-    code.jumpImm('ne', register, Number(signed), target);
+function jumpUnlessEqual(code: FunctionBuilder, register: Register, { low, high }: Word, target: Label): void {
+  /* An immediate is extended by its sign. */
+  if ((low | 0) >> 31 === (high | 0)) {
+    code.jumpImm('ne', register, low | 0, target);
     return;
   }
-  code.loadImm64(R2, key);
+  code.loadHalves(R2, low, high);
   code.jumpReg('ne', register, R2, target);
 }

@@ -47,10 +47,8 @@ function assemble(
 ): CompiledProgram {
   const local = new Set(functions.map(({ name }) => name));
   const called = new Set<string>();
-  for (const { instructions } of [program, ...functions]) {
-    for (const { relocation } of instructions) {
-      if (relocation?.kind === 'call' && !local.has(relocation.symbol)) called.add(relocation.symbol);
-    }
+  for (const { relocations } of [program, ...functions]) {
+    for (const { kind, symbol } of relocations.values()) if (kind === 'call' && !local.has(symbol)) called.add(symbol);
   }
   const externs = [...called].sort().map((name) => {
     const extern = externFrom(runtime, name);

@@ -1,6 +1,6 @@
 import { type FunctionBuilder, R1, R8, type Register } from '../ebpf/function-builder.ts';
 import type { SourceLine } from '../ebpf/instruction.ts';
-import { emitSearch, type SearchCase } from './binary-search.ts';
+import { compareWords, emitSearch, type SearchCase, type Word } from './binary-search.ts';
 import { type Effect, emitEffect, joinEffects } from './effects.ts';
 import type { Branches } from './outline.ts';
 
@@ -46,7 +46,7 @@ export function emitPrefixTree(
     /* The first bytes of a word are its low ones: shift the others out at the top. */
     alignPart: (to, length) => to.aluImm('lsh', R1, 8 * (wordSize - length)),
     word: (text, depth) => readWord(text, wordSize * depth),
-    partKey: (text, depth, length) => readWord(text, wordSize * depth) << BigInt(8 * (wordSize - length)),
+    partKey: (text, depth, length) => readWord(text.subarray(wordSize * depth), length - wordSize),
     needsLength: false,
   };
   emitNode(code, side, { patterns, depth: 0 }, branches);
@@ -91,8 +91,8 @@ interface Side {
   readonly load: (code: FunctionBuilder, depth: number) => void;
   /** Leaves `length` bytes of the word in R1, in the place where `partKey` has them. */
   readonly alignPart: (code: FunctionBuilder, length: number) => void;
-  readonly word: (text: Uint8Array, depth: number) => bigint;
-  readonly partKey: (text: Uint8Array, depth: number, length: number) => bigint;
+  readonly word: (text: Uint8Array, depth: number) => Word;
+  readonly partKey: (text: Uint8Array, depth: number, length: number) => Word;
   readonly needsLength: boolean;
 }
 
@@ -102,15 +102,14 @@ interface TreeNode {
   readonly depth: number;
 }
 
-/** Little-endian word at `at`; bytes outside the text are 0. */
-function readWord(text: Uint8Array, at: number): bigint {
-  let low = 0;
-  let high = 0;
-  for (let index = 3; index >= 0; index--) {
-    low = low * 256 + (text[at + index] ?? 0);
-    high = high * 256 + (text[at + 4 + index] ?? 0);
-  }
-  return (BigInt(high) << 32n) | BigInt(low);
+/** Little-endian word at `at`, which may lie before the text; bytes outside the text are 0. */
+function readWord(text: Uint8Array, at: number): Word {
+  return { low: readHalf(text, at), high: readHalf(text, at + 4) };
+}
+
+function readHalf(text: Uint8Array, at: number): number {
+  const byte = (index: number) => text[at + index] ?? 0;
+  return (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24)) >>> 0;
 }
 
 function emitNode(code: FunctionBuilder, side: Side, node: TreeNode, branches: Branches | undefined): void {
@@ -177,13 +176,15 @@ function emitHit(code: FunctionBuilder, side: Side, patterns: readonly Pattern[]
   code.place(end);
 }
 
-function groupByKey(patterns: readonly Pattern[], keyOf: (pattern: Pattern) => bigint): [bigint, Pattern[]][] {
-  const groups = new Map<bigint, Pattern[]>();
-  for (const pattern of patterns) {
-    const key = BigInt.asUintN(64, keyOf(pattern));
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [pattern]);
-    else group.push(pattern);
+/** In the order of the keys. */
+function groupByKey(patterns: readonly Pattern[], keyOf: (pattern: Pattern) => Word): [Word, Pattern[]][] {
+  const keyed = patterns.map((pattern) => ({ pattern, key: keyOf(pattern) }));
+  keyed.sort((left, right) => compareWords(left.key, right.key));
+  const groups: [Word, Pattern[]][] = [];
+  for (const { pattern, key } of keyed) {
+    const last = groups.at(-1);
+    if (last !== undefined && compareWords(last[0], key) === 0) last[1].push(pattern);
+    else groups.push([key, [pattern]]);
   }
-  return [...groups].sort(([left], [right]) => (left < right ? -1 : 1));
+  return groups;
 }

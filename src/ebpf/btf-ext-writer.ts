@@ -54,11 +54,11 @@ function lineRecords({ function: fn, offset }: PlacedFunction, defaultSource: st
   const ownSource: SourceLine = { file: defaultSource, line: 1, text: `${fn.name}()` };
   const records: LineRecord[] = [];
   let previous: SourceLine | undefined;
-  fn.instructions.forEach(({ source = ownSource }, index) => {
-    if (previous !== undefined && sameLine(previous, source)) return;
+  for (const [index, source = ownSource] of fn.sources.entries()) {
+    if (previous !== undefined && sameLine(previous, source)) continue;
     records.push({ offset: offset + index * slotBytes, source });
     previous = source;
-  });
+  }
   return records;
 }
 

@@ -1,4 +1,5 @@
-import type { BuiltFunction, Instruction, Relocation, SourceLine } from './instruction.ts';
+import { AssembledFunction } from './built-function.ts';
+import type { BuiltFunction, Relocation, SourceLine } from './instruction.ts';
 import {
   aluOperation,
   callOpcode,
@@ -14,6 +15,7 @@ import {
   widthBits,
 } from './opcodes.ts';
 import { noJump, shortenJumps } from './shorten-jumps.ts';
+import { SlotBuffer } from './slot-buffer.ts';
 
 export type { BuiltFunction };
 
@@ -65,7 +67,9 @@ interface Jump {
  */
 export class FunctionBuilder {
   readonly name: string;
-  readonly #instructions: Instruction[] = [];
+  readonly #slots = new SlotBuffer();
+  readonly #sources: (SourceLine | undefined)[] = [];
+  readonly #relocations = new Map<number, Relocation>();
   readonly #jumps: Jump[] = [];
   readonly #places = new Map<Label, number>();
   /** By hint, how many labels have it: programs have thousands of one. */
@@ -78,7 +82,7 @@ export class FunctionBuilder {
 
   /** Slots so far: the index of the next instruction. */
   get length(): number {
-    return this.#instructions.length;
+    return this.#slots.length;
   }
 
   /** Attributes the following instructions to a source line; undefined: to none. */
@@ -136,6 +140,14 @@ export class FunctionBuilder {
     if (signed === BigInt.asIntN(32, signed)) return this.movImm(dst, Number(signed));
     if (unsigned <= 0xffff_ffffn) return this.mov32Imm(dst, Number(unsigned));
     return this.#loadImm64(dst, unsigned);
+  }
+
+  /** dst = the number of two 32-bit halves, signed or not, in the shortest encoding. */
+  loadHalves(dst: Register, low: number, high: number): this {
+    this.#checkWritable(dst);
+    if ((low | 0) >> 31 === (high | 0)) return this.movImm(dst, low | 0);
+    if (high === 0) return this.mov32Imm(dst, low);
+    return this.#append(loadImmediate64, dst, 0, 0, low | 0).#append(0, 0, 0, 0, high | 0);
   }
 
   /** dst op= imm, the immediate sign-extended from 32 bits. */
@@ -248,22 +260,28 @@ export class FunctionBuilder {
       written[jump.index] = target;
       names.set(target, jump.label);
     }
-    const { targets, kept } = shortenJumps(this.#instructions, written);
+    const { targets, kept } = shortenJumps(this.#slots, written);
     const places = placesOf(kept);
-    const instructions: Instruction[] = [];
+    const slots = new SlotBuffer();
+    const sources: (SourceLine | undefined)[] = [];
+    const relocations = new Map<number, Relocation>();
     const labels = new Map<number, string>();
-    for (const [index, instruction] of this.#instructions.entries()) {
+    for (let index = 0; index < this.length; index++) {
       if (kept[index] === 0) continue;
+      const relocation = this.#relocations.get(index);
+      if (relocation !== undefined) relocations.set(slots.length, relocation);
+      sources.push(this.#sources[index]);
       const target = targets[index]!;
       if (target === noJump) {
-        instructions.push(instruction);
+        slots.appendFrom(this.#slots, index, undefined);
         continue;
       }
-      const name = nameOf(names.get(target)!);
-      instructions.push({ ...instruction, offset: this.#distance(instructions.length, places[target]!, name) });
-      labels.set(places[target]!, name);
+      const place = places[target]!;
+      const label = names.get(target)!;
+      if (!labels.has(place)) labels.set(place, nameOf(label));
+      slots.appendFrom(this.#slots, index, this.#distance(slots.length, place, label));
     }
-    return { name: this.name, instructions, labels };
+    return new AssembledFunction({ name: this.name, code: slots.finish(), sources, relocations, labels });
   }
 
   #target({ index, label }: Jump): number {
@@ -273,10 +291,10 @@ export class FunctionBuilder {
     return target;
   }
 
-  #distance(index: number, target: number, label: string): number {
+  #distance(index: number, target: number, label: Label): number {
     const distance = target - index - 1;
     if (distance !== toSigned16(distance)) {
-      throw this.#error(`label "${label}" is ${distance} instructions away: a jump reaches 32767`, index);
+      throw this.#error(`label "${nameOf(label)}" is ${distance} instructions away: a jump reaches 32767`, index);
     }
     return distance;
   }
@@ -305,15 +323,9 @@ export class FunctionBuilder {
   }
 
   #append(opcode: number, dst: number, src: number, offset: number, imm: number, relocation?: Relocation): this {
-    this.#instructions.push({
-      opcode,
-      dst,
-      src,
-      offset,
-      imm,
-      ...(this.#source && { source: this.#source }),
-      ...(relocation && { relocation }),
-    });
+    if (relocation !== undefined) this.#relocations.set(this.length, relocation);
+    this.#sources.push(this.#source);
+    this.#slots.append(opcode, dst, src, offset, imm);
     return this;
   }
 

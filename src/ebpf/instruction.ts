@@ -36,7 +36,13 @@ export interface Instruction {
 /** A function with resolved labels; its calls and map addresses are still names. */
 export interface BuiltFunction {
   readonly name: string;
-  readonly instructions: readonly Instruction[];
+  /** Encoded slots. */
+  readonly code: Uint8Array;
+  /** By index of the instruction. */
+  readonly sources: readonly (SourceLine | undefined)[];
+  readonly relocations: ReadonlyMap<number, Relocation>;
   /** Names of the instructions that are jumped to, by index, for printers. */
   readonly labels: ReadonlyMap<number, string>;
+  /** The same decoded, when somebody looks at it: programs have tens of thousands. */
+  readonly instructions: readonly Instruction[];
 }

@@ -4,7 +4,7 @@ import { btfLinkage } from './btf-format.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { relocation64To32, relocation64To64, sectionFlag, symbolBinding, symbolType } from './elf-format.ts';
 import { type ElfRelocation, type ElfSection, type ElfSymbol, writeElf } from './elf-writer.ts';
-import { encodeInstructions, slotBytes } from './encode.ts';
+import { slotBytes } from './encode.ts';
 import type { BuiltFunction, Relocation } from './instruction.ts';
 import { exitOpcode, jumpOpcode } from './opcodes.ts';
 
@@ -84,9 +84,7 @@ export function writeObject(spec: ObjectSpec): Uint8Array {
 function calledFunctions(spec: ObjectSpec): Set<string> {
   const names = new Set<string>();
   for (const { function: fn } of [...spec.programs, ...spec.functions]) {
-    for (const { relocation } of fn.instructions) {
-      if (relocation?.kind === 'call') names.add(relocation.symbol);
-    }
+    for (const { kind, symbol } of fn.relocations.values()) if (kind === 'call') names.add(symbol);
   }
   return names;
 }
@@ -207,10 +205,10 @@ function layCode(spec: ObjectSpec, btf: BtfBuilder, types: BaseTypes, symbols: S
     const placed = sections.get(section) ?? [];
     sections.set(section, placed);
     const last = placed.at(-1);
-    const offset = last ? last.offset + last.function.instructions.length * slotBytes : 0;
+    const offset = last ? last.offset + last.function.code.length : 0;
     checkEnd(fn);
     placed.push({ function: fn, offset, type });
-    const size = fn.instructions.length * slotBytes;
+    const size = fn.code.length;
     symbols.add({ name: fn.name, section, binding, type: symbolType.function, value: offset, size });
   };
   for (const { function: fn, parameterCount } of spec.functions) {
@@ -228,7 +226,7 @@ function layCode(spec: ObjectSpec, btf: BtfBuilder, types: BaseTypes, symbols: S
 
 /** Code that runs past its end would fall into the next function of the section. */
 function checkEnd(fn: BuiltFunction): void {
-  const opcode = fn.instructions.at(-1)?.opcode;
+  const opcode = fn.code.at(-slotBytes);
   if (opcode !== exitOpcode && opcode !== jumpOpcode) {
     throw new Error(`function ${fn.name} does not end with exit or a jump`);
   }
@@ -236,7 +234,7 @@ function checkEnd(fn: BuiltFunction): void {
 
 function codeSection(section: CodeSection, symbols: SymbolSet): ElfSection {
   const writer = new ByteWriter();
-  for (const { function: fn } of section.functions) writer.bytes(encodeInstructions(fn.instructions));
+  for (const { function: fn } of section.functions) writer.bytes(fn.code);
   return {
     name: section.name,
     flags: sectionFlag.allocate | sectionFlag.execute,
@@ -248,8 +246,7 @@ function codeSection(section: CodeSection, symbols: SymbolSet): ElfSection {
 
 function relocations({ function: fn, offset }: PlacedFunction, symbols: SymbolSet): ElfRelocation[] {
   const result: ElfRelocation[] = [];
-  fn.instructions.forEach(({ relocation }, index) => {
-    if (relocation === undefined) return;
+  for (const [index, relocation] of fn.relocations) {
     const symbol = symbols.get(relocation.symbol);
     if (symbol === undefined || !canBe(symbol, relocation.kind)) {
       throw new Error(
@@ -258,7 +255,7 @@ function relocations({ function: fn, offset }: PlacedFunction, symbols: SymbolSe
     }
     const type = relocation.kind === 'call' ? relocation64To32 : relocation64To64;
     result.push({ offset: offset + index * slotBytes, type, symbol });
-  });
+  }
   return result;
 }
 

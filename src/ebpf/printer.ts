@@ -18,11 +18,13 @@ import {
   widthMask,
 } from './opcodes.ts';
 
+export type PrintableFunction = Pick<BuiltFunction, 'name' | 'instructions' | 'labels'>;
+
 /**
  * A function as text, one instruction per line in the spelling of `bpftool prog dump`, with labels for the instructions
  * that are jumped to and a `; text @ file:line` line wherever the source line changes. Ends with a newline.
  */
-export function printInstructions(fn: BuiltFunction): string {
+export function printInstructions(fn: PrintableFunction): string {
   const lines = [`${fn.name}:`];
   let source: SourceLine | undefined;
   fn.instructions.forEach((instruction, index) => {
@@ -37,7 +39,7 @@ export function printInstructions(fn: BuiltFunction): string {
   return `${lines.join('\n')}\n`;
 }
 
-function printInstruction(fn: BuiltFunction, index: number): string {
+function printInstruction(fn: PrintableFunction, index: number): string {
   const instruction = fn.instructions[index]!;
   if (instruction.opcode === loadImmediate64) return printLoadImmediate64(instruction, fn.instructions[index + 1]);
   switch (instruction.opcode & classMask) {
@@ -99,7 +101,7 @@ const jumpSigns = new Map<number, string>([
   [jumpOperation.set, '&'],
 ]);
 
-function printJump(fn: BuiltFunction, index: number, letter: 'r' | 'w'): string {
+function printJump(fn: PrintableFunction, index: number, letter: 'r' | 'w'): string {
   const instruction = fn.instructions[index]!;
   const { opcode, dst, offset } = instruction;
   if (opcode === exitOpcode) return 'exit';

@@ -1,5 +1,5 @@
-import type { Instruction } from './instruction.ts';
 import { exitOpcode, jumpOpcode } from './opcodes.ts';
+import type { SlotBuffer } from './slot-buffer.ts';
 
 export const noJump = -1;
 
@@ -16,30 +16,30 @@ export interface Shortened {
  * of which the kernel would move the whole program; and what no run reaches, which the kernel refuses. `targets` is as
  * in the result.
  */
-export function shortenJumps(instructions: readonly Instruction[], targets: Int32Array): Shortened {
-  const final = targets.map((target) => (target === noJump ? noJump : lastTarget(instructions, targets, target)));
-  const kept = reachedFrom(instructions, final);
-  takeOutStepsOn(instructions, final, kept);
+export function shortenJumps(code: SlotBuffer, targets: Int32Array): Shortened {
+  const final = targets.map((target) => (target === noJump ? noJump : lastTarget(code, targets, target)));
+  const kept = reachedFrom(code, final);
+  takeOutStepsOn(code, final, kept);
   return { targets: final, kept };
 }
 
 /** Follows jumps without condition; a circle of them ends somewhere in it. */
-function lastTarget(instructions: readonly Instruction[], targets: Int32Array, first: number): number {
+function lastTarget(code: SlotBuffer, targets: Int32Array, first: number): number {
   let target = first;
-  for (let steps = 0; steps < instructions.length && instructions[target]?.opcode === jumpOpcode; steps++) {
+  for (let steps = 0; steps < code.length && code.opcode(target) === jumpOpcode; steps++) {
     target = targets[target]!;
   }
   return target;
 }
 
 /** Instructions that some run may reach from the first. */
-function reachedFrom(instructions: readonly Instruction[], targets: Int32Array): Uint8Array {
-  const reached = new Uint8Array(instructions.length);
+function reachedFrom(code: SlotBuffer, targets: Int32Array): Uint8Array {
+  const reached = new Uint8Array(code.length);
   const starts = [0];
   for (let start = starts.pop(); start !== undefined; start = starts.pop()) {
-    for (let index = start; index < instructions.length && reached[index] === 0; index++) {
+    for (let index = start; index < code.length && reached[index] === 0; index++) {
       reached[index] = 1;
-      const { opcode } = instructions[index]!;
+      const opcode = code.opcode(index);
       if (targets[index] !== noJump) starts.push(targets[index]!);
       if (opcode === jumpOpcode || opcode === exitOpcode) break;
     }
@@ -48,13 +48,13 @@ function reachedFrom(instructions: readonly Instruction[], targets: Int32Array):
 }
 
 /** From the end: what a jump leads over may consist of such jumps. */
-function takeOutStepsOn(instructions: readonly Instruction[], targets: Int32Array, kept: Uint8Array): void {
-  let following = instructions.length;
+function takeOutStepsOn(code: SlotBuffer, targets: Int32Array, kept: Uint8Array): void {
+  let following = code.length;
   /** By index, the first instruction from there on that is kept. */
-  const firstKept = new Int32Array(instructions.length + 1).fill(following);
-  for (let index = instructions.length - 1; index >= 0; index--) {
+  const firstKept = new Int32Array(code.length + 1).fill(following);
+  for (let index = code.length - 1; index >= 0; index--) {
     const target = targets[index]!;
-    const isJump = instructions[index]!.opcode === jumpOpcode;
+    const isJump = code.opcode(index) === jumpOpcode;
     if (isJump && target > index && firstKept[target] === following) kept[index] = 0;
     if (kept[index] === 1) following = index;
     firstKept[index] = following;
