@@ -3,7 +3,7 @@ import type { EventArgument, EventHook, EventPlan, EventSelector, KprobeAction }
 import { limits } from '../events/wire.ts';
 import type { ConcreteType } from '../policy/argument-types.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Action, Position, Selector } from '../policy/model.ts';
+import type { Action, ArgFilter, Position, Selector } from '../policy/model.ts';
 import { type Operand, operandOf } from '../policy/operand.ts';
 import {
   type AttachPoint,
@@ -133,7 +133,7 @@ class PlanBuilder {
   }
 
   #value(source: ValueSource, type: ConcreteType): PlanValue {
-    const key = `${JSON.stringify(source)}|${type}`;
+    const key = `${sourceKey(source)}|${type}`;
     const known = this.#values.get(key);
     if (known !== undefined) return known;
     const slot = usesSlot(source, type) ? this.#slots++ : -1;
@@ -144,8 +144,7 @@ class PlanBuilder {
   }
 
   #source(resolved: ResolvedHook, position: Position): SourceLine {
-    const { file } = resolved.policy;
-    return { file, line: position.line, text: this.#input.sourceText(file, position.line) };
+    return sourceLineAt(resolved.policy.file, position, this.#input.sourceText);
   }
 
   #selectorWithoutFilters(resolved: ResolvedHook, events: EventHook): PlanSelector {
@@ -166,7 +165,7 @@ class PlanBuilder {
       ...selector.matchArgs.map((filter) => {
         const argument = resolved.args[filter.argument]!;
         const type = argument.type === 'nop' ? 'uint64' : argument.type;
-        const { component, operand } = operandOf(type, filter);
+        const { component, operand } = knownOperand(type, filter);
         const value = this.#value(argument.source, type);
         return this.#test(value, component, operand, this.#source(resolved, filter.position));
       }),
@@ -354,6 +353,27 @@ class PlanBuilder {
   }
 }
 
+/** What policies say never changes, and a hook is planned anew for every policy that joins it. */
+const knownOperands = new WeakMap<ArgFilter, Map<ConcreteType, ReturnType<typeof operandOf>>>();
+
+function knownOperand(type: ConcreteType, filter: ArgFilter): ReturnType<typeof operandOf> {
+  const byType = knownOperands.get(filter) ?? new Map();
+  knownOperands.set(filter, byType);
+  const known = byType.get(type) ?? operandOf(type, filter);
+  byType.set(type, known);
+  return known;
+}
+
+const knownLines = new WeakMap<PlanInput['sourceText'], WeakMap<Position, SourceLine>>();
+
+function sourceLineAt(file: string, position: Position, sourceText: PlanInput['sourceText']): SourceLine {
+  const byPosition = knownLines.get(sourceText) ?? new WeakMap();
+  knownLines.set(sourceText, byPosition);
+  const known = byPosition.get(position) ?? { file, line: position.line, text: sourceText(file, position.line) };
+  byPosition.set(position, known);
+  return known;
+}
+
 function searchOf(selectors: readonly PlanSelector[]): PlanSpec['search'] {
   if (selectors[0]?.tests.length === 0) return 'always';
   if (selectors.some((selector) => selector.index === undefined)) return 'tried';
@@ -372,6 +392,25 @@ function strongestAction(actions: readonly Action[]): KprobeAction {
   let strongest: (typeof order)[number] = 'Post';
   for (const { kind } of actions) if (order.indexOf(kind) > order.indexOf(strongest)) strongest = kind;
   return names[strongest];
+}
+
+function sourceKey(source: ValueSource): string {
+  switch (source.kind) {
+    case 'parameter':
+      return `parameter ${source.index}`;
+    case 'field':
+      return `field ${source.field.name}`;
+    case 'namespace':
+      return `namespace ${source.namespace}`;
+    case 'capabilities':
+      return source.set;
+    case 'pid':
+    case 'namespacePid':
+    case 'binary':
+      return source.kind;
+    default:
+      return source satisfies never;
+  }
 }
 
 function usesSlot(source: ValueSource, type: ConcreteType): boolean {
