@@ -19,7 +19,7 @@ const fileTypeMask = 0o170000;
 /** Emits the trees over a value that has been read: afterwards the frame holds the effects of all its hits. */
 export function emitTrees(code: FunctionBuilder, hook: HookCode, value: PlanValue, { entries: all }: ValueTree): void {
   const end = code.newLabel(`tree_${value.id}`);
-  for (const [component, entries] of groupByComponent(all)) {
+  for (const [component, entries] of Map.groupBy(all, (entry) => entry.component)) {
     if (component === 'saddr' || component === 'daddr') emitNetworkTrees(code, hook, value, component, entries, end);
     else if (entries[0]!.match.kind === 'strings') emitStringTrees(code, hook, value, entries, end);
     else emitNumberTrees(code, hook, value, component, entries, end);
@@ -48,12 +48,6 @@ export function matchWeight(match: PlanMatch, hit: number): number {
     default:
       return match satisfies never;
   }
-}
-
-function groupByComponent(entries: readonly TreeEntry[]): Map<Component, TreeEntry[]> {
-  const groups = new Map<Component, TreeEntry[]>();
-  for (const entry of entries) groups.set(entry.component, [...(groups.get(entry.component) ?? []), entry]);
-  return groups;
 }
 
 function emitStringTrees(

@@ -1,7 +1,15 @@
 import type { PlanMatch } from './hook-plan.ts';
 
+const knownKeys = new WeakMap<PlanMatch, string>();
+
 /** Equal for matches that compare with the same values. */
 export function matchKey(match: PlanMatch): string {
+  const key = knownKeys.get(match) ?? newKey(match);
+  knownKeys.set(match, key);
+  return key;
+}
+
+function newKey(match: PlanMatch): string {
   switch (match.kind) {
     case 'ranges':
       return `ranges ${match.ranges.map(({ min, max }) => `${min}:${max}`).join()}`;

@@ -17,6 +17,7 @@ export function orderTests(specs: readonly PlanSpec[], costOf: (test: PlanTest) 
   const cost = (test: PlanTest) => (eager.has(test.value) ? 0 : costOf(test));
   const atoms = new Map<string, number>();
   const orderSelector = (spec: PlanSpec, selector: PlanSelector): PlanSelector => {
+    if (spec.search === 'direct') return selector;
     const open = new Set(openTests(spec, selector));
     const ordered = selector.tests.toSorted((left, right) => cost(left) - cost(right));
     const numbered = new Map(ordered.map((test) => [test, open.has(test) ? withAtom(test, atoms) : test]));

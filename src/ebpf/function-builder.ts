@@ -372,8 +372,12 @@ export class FunctionBuilder {
 
 /** By old index, the new one; of what is taken out, that of what follows. */
 function placesOf(kept: Uint8Array): Int32Array {
-  let place = 0;
-  return Int32Array.from(kept, (keep) => (keep === 1 ? place++ : place));
+  const places = new Int32Array(kept.length);
+  for (let index = 0, place = 0; index < kept.length; index++) {
+    places[index] = place;
+    place += kept[index]!;
+  }
+  return places;
 }
 
 function toSigned16(value: number): number {

@@ -17,7 +17,10 @@ export interface Shortened {
  * in the result.
  */
 export function shortenJumps(code: SlotBuffer, targets: Int32Array): Shortened {
-  const final = targets.map((target) => (target === noJump ? noJump : lastTarget(code, targets, target)));
+  const final = new Int32Array(targets.length);
+  for (const [index, target] of targets.entries()) {
+    final[index] = target === noJump ? noJump : lastTarget(code, targets, target);
+  }
   const kept = reachedFrom(code, final);
   takeOutStepsOn(code, final, kept);
   return { targets: final, kept };
