@@ -1,4 +1,5 @@
 import type { CompiledProgram } from '../compiler/compile.ts';
+import { keepCoreRelocations } from '../ebpf/core-relocations.ts';
 import type { SourceLine } from '../ebpf/instruction.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { linkObjects } from '../kernel/linker.ts';
@@ -17,7 +18,8 @@ export class HookProgram {
   constructor(compiled: CompiledProgram, runtime: Uint8Array, maps: SharedMaps) {
     this.section = compiled.section;
     this.#name = compiled.name;
-    this.#object = BpfObject.open(linkObjects([runtime, compiled.object]), 'jatai');
+    const used = keepCoreRelocations(runtime, compiled.externs);
+    this.#object = BpfObject.open(linkObjects([used, compiled.object]), 'jatai');
     try {
       maps.shareWith(this.#object);
       this.#object.load({ sourceLines: sourceLinesOf(compiled) });

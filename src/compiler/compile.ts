@@ -13,6 +13,8 @@ export interface CompiledProgram {
   /** Relocatable object, to be linked with the runtime. */
   readonly object: Uint8Array;
   readonly functions: readonly BuiltFunction[];
+  /** Functions of the runtime that it calls. */
+  readonly externs: readonly string[];
 }
 
 export interface CompiledHook {
@@ -63,7 +65,7 @@ function assemble(
     externs,
     maps: [],
   });
-  return { section, name: program.name, object, functions: [program, ...functions] };
+  return { section, name: program.name, object, functions: [program, ...functions], externs: [...called].sort() };
 }
 
 export function sectionOf(attach: AttachPoint): string {

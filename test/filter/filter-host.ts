@@ -6,6 +6,7 @@ import type { GenerateOptions } from '../../src/compiler/generate.ts';
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
 import type { KernelFacts, Parameter } from '../../src/compiler/kernel-facts.ts';
 import { BtfFile } from '../../src/ebpf/btf-reader.ts';
+import { keepCoreRelocations } from '../../src/ebpf/core-relocations.ts';
 import { readElfSection } from '../../src/ebpf/elf-reader.ts';
 import { COUNTERS, counters, frame, limits, processState } from '../../src/events/wire.ts';
 import type { BpfMap } from '../../src/kernel/bpf-map.ts';
@@ -61,7 +62,10 @@ export class FilterHost {
     const { tamper, ...generate } = options;
     const { entry } = compileHook(plan, this.facts, this.#runtimeBtf, { given: true, ...generate });
     if (tamper) tamper(readElfSection(entry.object, entry.section)!);
-    const object = BpfObject.open(linkObjects([this.#runtime, entry.object]), 'filter');
+    const object = BpfObject.open(
+      linkObjects([keepCoreRelocations(this.#runtime, entry.externs), entry.object]),
+      'filter',
+    );
     try {
       for (const name of sharedMaps) object.map(name).reuse(this.#maps.map(name).fd);
       object.setGlobal('cpu_count', possibleCpuCount());
