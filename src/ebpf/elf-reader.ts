@@ -17,11 +17,13 @@ export interface ElfSymbolEntry {
   readonly size: number;
 }
 
+/** Type of a section that is all zeros and takes no room in the file: `.bss`. */
+const noBits = 8;
 /** Type of a symbol that stands for a section. */
 export const sectionSymbol = 3;
 
 /**
- * The sections of a 64-bit little-endian ELF file by index; the first is empty. Throws when the bytes are not such a
+ * The sections of a 64-bit little-endian ELF file by index; the first is empty, and so are those without bytes. Throws when the bytes are not such a
  * file or are cut.
  */
 export function readElfSections(elf: Uint8Array): ElfSectionView[] {
@@ -42,7 +44,7 @@ export function readElfSections(elf: Uint8Array): ElfSectionView[] {
   const names = content(view.getUint16(62, true));
   return Array.from({ length: count }, (_, index) => ({
     name: readString(names, view.getUint32(header(index), true)),
-    bytes: index === 0 ? new Uint8Array(0) : content(index),
+    bytes: view.getUint32(header(index) + 4, true) === noBits || index === 0 ? new Uint8Array(0) : content(index),
   }));
 }
 
