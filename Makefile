@@ -6,6 +6,8 @@
 # make vm      KERNEL=5.10|6.1|6.12|7 CMD='...' runs a command on another kernel; without CMD a shell.
 #              More settings: OUT=DIR CPUS=N MEM=MB APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
 # make check   types, formatting and lint
+# make bench   KERNEL=6.12 measures cost, memory and times in virtual machines and compares with bench/results;
+#              ONLY=REGULAR_EXPRESSION some rows, ACCEPT=1 replaces the committed result and the numbers in docs/
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -27,7 +29,7 @@ bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_arch
 
 programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
 
-.PHONY: setup build run test soak vm vm-run check format clean
+.PHONY: setup build run test soak vm vm-run check format bench setup-bench clean
 .DEFAULT_GOAL := build
 
 setup:
@@ -54,6 +56,19 @@ build/programs/%: test/programs/%.c | setup
 	@echo "build: $@"
 	@mkdir -p $(@D)
 	@gcc -static -O1 -g -Wall -Wextra -Werror -pthread -MMD -MP -MF $@.d $< -o $@
+
+bench_programs := $(patsubst bench/programs/%.c,build/bench/%,$(wildcard bench/programs/*.c))
+
+build/bench/%: bench/programs/%.c | setup
+	@echo "build: $@"
+	@mkdir -p $(@D)
+	@gcc -static -O1 -g -Wall -Wextra -Werror -MMD -MP -MF $@.d $< -o $@
+
+setup-bench: | setup
+	@scripts/setup-bench.sh
+
+bench: build $(bench_programs) | setup-bench
+	@node bench/bench.ts
 
 run: build
 	@HOST='$(HOST)' scripts/run.sh
@@ -89,6 +104,6 @@ vm: vm-run
 	$(exit-with-status $(shell cat build/vm-status.$$PPID; rm -f build/vm-status.$$PPID))
 
 clean:
-	rm -rf build/include build/programs build/test-reports build/loop build/typed build/*.o build/*.d
+	rm -rf build/include build/programs build/bench build/test-reports build/loop build/typed build/*.o build/*.d
 
--include $(wildcard build/*.d build/loop/*.d build/typed/*.d build/programs/*.d)
+-include $(wildcard build/*.d build/loop/*.d build/typed/*.d build/programs/*.d build/bench/*.d)

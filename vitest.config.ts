@@ -11,7 +11,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tracing-policies/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'tracing-policies/**/*.test.ts', 'bench/**/*.test.ts'],
           exclude: [...everywhere, 'test/kernel/**'],
           testTimeout: 20_000,
         },

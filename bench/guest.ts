@@ -1,32 +1,31 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { Bench } from './harness/bench.ts';
 import { prepareWorkloads } from './harness/workload.ts';
-import { Impossible, type Measurement, type Row, type RowResult } from './row.ts';
+import { Impossible, type Row, type RowResult } from './row.ts';
 import { allRows } from './rows/all.ts';
 
-// Measures, inside a virtual machine, the rows that belong to its kind, and appends one JSON line for each to a file.
-// Usage: guest.ts counting|ordinary RESULT_FILE [REGULAR_EXPRESSION]
+// Measures rows inside a virtual machine, in the order of the table, and appends one JSON line for each to a file: first
+// {"id", "status": "started"}, then its result. Usage: guest.ts FILE_WITH_IDS RESULT_FILE
 
-const [machine = '', resultFile = '', only = ''] = process.argv.slice(2);
-const rows = allRows.filter((row) => row.machine === machine && new RegExp(only).test(row.id));
+const [idFile = '', resultFile = ''] = process.argv.slice(2);
+const ids = new Set(readFileSync(idFile, 'utf8').split('\n'));
 const bench = new Bench();
 await prepareWorkloads();
-for (const row of rows) {
-  const result = await measure(row);
-  appendFileSync(resultFile, `${JSON.stringify(result)}\n`);
+for (const row of allRows.filter(({ id }) => ids.has(id))) {
+  report({ id: row.id, status: 'started' });
+  report(await measure(row));
 }
 await bench.endSharedAgent();
 
+function report(line: RowResult | { id: string; status: 'started' }): void {
+  appendFileSync(resultFile, `${JSON.stringify(line)}\n`);
+}
+
 async function measure(row: Row): Promise<RowResult> {
-  process.stdout.write(`${row.id} ...\n`);
   try {
-    const measured: Measurement = await row.measure(bench);
-    process.stdout.write(`${row.id}: ${JSON.stringify(measured)}\n`);
-    return { id: row.id, status: 'measured', ...measured };
+    return { id: row.id, status: 'measured', ...(await row.measure(bench)) };
   } catch (error) {
-    const reason = reasonOf(error);
-    process.stdout.write(`${row.id}: ${reason}\n`);
-    return { id: row.id, status: error instanceof Impossible ? 'impossible' : 'failed', reason };
+    return { id: row.id, status: error instanceof Impossible ? 'impossible' : 'failed', reason: reasonOf(error) };
   }
 }
 

@@ -1,0 +1,140 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { repositoryRoot } from '../test/vm/repository-root.ts';
+import { consoleTail, runInVm } from '../test/vm/run-in-vm.ts';
+import type { MachineKind, Row, RowResult } from './row.ts';
+
+/** A row may take this long on the host's clock. */
+const rowTimeoutMs = 600_000;
+/** Boots after which the rest of the rows is given up. */
+const maxBoots = 4;
+const guestMegabytes = 4096;
+const compileCache = path.join(repositoryRoot, 'build/compile-cache');
+
+interface Boot {
+  readonly results: readonly RowResult[];
+  /** The row that was being measured when the guest ended. */
+  readonly unfinished: string | undefined;
+  readonly failure: string;
+}
+
+/**
+ * Measures rows in one virtual machine of their kind. When a row takes the guest down, or longer than ten minutes, that
+ * row has failed and the next boot goes on behind it.
+ *
+ * `progress` is told one line at a time. Returns a result for every row.
+ */
+export async function measureRows(
+  kernel: string,
+  machine: MachineKind,
+  rows: readonly Row[],
+  progress: (line: string) => void,
+): Promise<RowResult[]> {
+  warmCompileCache();
+  const results = new Map<string, RowResult>();
+  let failure = '';
+  for (let boots = 0; boots < maxBoots && results.size < rows.length; boots++) {
+    const left = rows.filter(({ id }) => !results.has(id));
+    progress(`${kernel}: booting a machine that is ${machine}, for ${left.length} rows`);
+    const boot = await bootFor(kernel, machine, left, progress);
+    for (const result of boot.results) results.set(result.id, result);
+    failure = boot.failure;
+    if (boot.unfinished !== undefined)
+      results.set(boot.unfinished, { id: boot.unfinished, status: 'failed', reason: failure });
+    else if (boot.results.length === 0) break;
+  }
+  return rows.map(({ id }) => results.get(id) ?? { id, status: 'failed', reason: `not measured: ${failure}` });
+}
+
+async function bootFor(
+  kernel: string,
+  machine: MachineKind,
+  rows: readonly Row[],
+  progress: (line: string) => void,
+): Promise<Boot> {
+  const outDir = mkdtempSync(path.join(tmpdir(), 'jatai-bench-'));
+  const watch = new RowWatch(path.join(outDir, 'results'), progress);
+  try {
+    writeFileSync(path.join(outDir, 'ids'), rows.map(({ id }) => id).join('\n'));
+    const { status, failure, stderr, console } = await runInVm({
+      kernel,
+      command: ['node', path.join(import.meta.dirname, 'guest.ts'), '/run/jatai-out/ids', '/run/jatai-out/results'],
+      outDir,
+      icount: machine === 'counting',
+      memoryMegabytes: guestMegabytes,
+      timeoutSec: (rows.length * rowTimeoutMs) / 1000,
+      signal: watch.signal,
+      env: { NODE_COMPILE_CACHE: compileCache },
+    });
+    const { results, unfinished } = watch.end();
+    const reason =
+      failure === undefined
+        ? `the guest's harness ended with status ${status}:\n${stderr.trim()}`
+        : watch.signal.aborted
+          ? `took more than ${rowTimeoutMs / 1000} s`
+          : `${failure}\n${consoleTail(console)}`;
+    return { results, unfinished, failure: reason };
+  } finally {
+    watch.end();
+    rmSync(outDir, { recursive: true, force: true });
+  }
+}
+
+/** Follows the file of results while it grows; aborts the guest when a row takes too long. */
+class RowWatch {
+  readonly #file: string;
+  readonly #progress: (line: string) => void;
+  readonly #controller = new AbortController();
+  readonly #timer = setInterval(() => this.#read(), 1000);
+  readonly #results: RowResult[] = [];
+  #lines = 0;
+  #unfinished: string | undefined;
+  #since = performance.now();
+
+  constructor(file: string, progress: (line: string) => void) {
+    this.#file = file;
+    this.#progress = progress;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  end(): { results: readonly RowResult[]; unfinished: string | undefined } {
+    clearInterval(this.#timer);
+    this.#read();
+    return { results: this.#results, unfinished: this.#unfinished };
+  }
+
+  #read(): void {
+    const lines = existsSync(this.#file) ? readFileSync(this.#file, 'utf8').split('\n').slice(0, -1) : [];
+    for (const line of lines.slice(this.#lines)) this.#take(JSON.parse(line));
+    this.#lines = lines.length;
+    if (performance.now() - this.#since > rowTimeoutMs) this.#controller.abort();
+  }
+
+  #take(line: RowResult | { id: string; status: 'started' }): void {
+    if (line.status === 'started') {
+      this.#unfinished = line.id;
+    } else {
+      this.#unfinished = undefined;
+      this.#results.push(line);
+      const seconds = ((performance.now() - this.#since) / 1000).toFixed(0);
+      this.#progress(`${line.id}: ${outcome(line)} (${seconds} s)`);
+    }
+    this.#since = performance.now();
+  }
+}
+
+function outcome(result: RowResult): string {
+  if (result.status !== 'measured') return `${result.status}: ${result.reason}`;
+  return String(Number(result.value.toPrecision(6)));
+}
+
+/** An emulated processor needs half a minute to strip and compile the agent's sources when the cache is empty. */
+function warmCompileCache(): void {
+  const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+  spawnSync(path.join(repositoryRoot, 'bin/jatai'), ['run', '--duration', '1ms', '-o', 'none'], { env });
+}
