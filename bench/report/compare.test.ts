@@ -1,15 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Row, RowResult } from '../row.ts';
 import { compareResults } from './compare.ts';
-
-function row(id: string, options: Partial<Row> = {}): Row {
-  const measure = async () => ({ value: 0 });
-  return { id, family: 'f', title: id, unit: 'instructions', machine: 'counting', measure, ...options };
-}
-
-function measured(id: string, value: number, without?: number): RowResult {
-  return { id, status: 'measured', value, ...(without === undefined ? {} : { without }) };
-}
+import { measured, row } from './test-rows.ts';
 
 test.each<{ name: string; rows: Row[]; old: RowResult[]; now: RowResult[]; expected: string[] }>([
   { name: 'equal numbers', rows: [row('a')], old: [measured('a', 366)], now: [measured('a', 366)], expected: [] },

@@ -3,6 +3,9 @@ import { withAudit, withBpftrace } from '../harness/peers.ts';
 import { type Call, costOf } from '../harness/workload.ts';
 import type { Measurement, Row } from '../row.ts';
 
+export const auditFolderId = (rules: number): string => `auditd.openat-folder.${rules}`;
+export const bpftraceFileOpenId = (probes: number): string => `bpftrace.file-open.${probes}`;
+
 interface Peer {
   readonly id: string;
   readonly title: string;
@@ -36,7 +39,7 @@ const comparison = (name: string) =>
  * Audit last: a kernel that has once audited keeps a context for every process, rules or not.
  */
 const peers: readonly Peer[] = [
-  bpftraceRow('file-open', 'security_file_open, name of the file is another', 'open+close', comparisons(1)),
+  bpftraceRow('file-open.1', 'security_file_open, name of the file is another', 'open+close', comparisons(1)),
   bpftraceRow('file-open.10', '10 such probes on security_file_open', 'open+close', comparisons(10)),
   bpftraceRow(
     'openat-int',
