@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { Bench } from './harness/bench.ts';
-import { prepareWorkloads } from './harness/workload.ts';
+import { useLocalCopy } from './harness/local-copy.ts';
+import { prepareWorkloads, startMetronome } from './harness/workload.ts';
 import { Impossible, type Row, type RowResult } from './row.ts';
 import { allRows } from './rows/all.ts';
 
@@ -11,11 +12,14 @@ const [idFile = '', resultFile = ''] = process.argv.slice(2);
 const ids = new Set(readFileSync(idFile, 'utf8').split('\n'));
 const bench = new Bench();
 await prepareWorkloads();
+const metronome = startMetronome();
+await useLocalCopy();
 for (const row of allRows.filter(({ id }) => ids.has(id))) {
   report({ id: row.id, status: 'started' });
   report(await measure(row));
 }
 await bench.endSharedAgent();
+metronome.kill();
 
 function report(line: RowResult | { id: string; status: 'started' }): void {
   appendFileSync(resultFile, `${JSON.stringify(line)}\n`);

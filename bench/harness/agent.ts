@@ -5,11 +5,8 @@ import { repositoryRoot } from '../../test/vm/repository-root.ts';
 
 const shownStderr = 3000;
 
-/**
- * How long a step of the agent may take on the guest's clock before it counts as failed. A clock that counts instructions
- * leaps to the next timer whenever the guest waits for the host, so this is far more than it looks like.
- */
-const readyTimeoutMs = 900_000;
+/** How long a step of the agent may take on the guest's clock before it counts as failed. */
+const readyTimeoutMs = 300_000;
 
 /** A running `jatai run` whose standard error is watched line by line, with the moment each line came. */
 export class Agent {

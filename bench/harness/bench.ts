@@ -2,12 +2,16 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import path from 'node:path';
 import type { Measurement } from '../row.ts';
 import { Agent } from './agent.ts';
+import { programCosts } from './bpf-state.ts';
 import { type Call, costOf } from './workload.ts';
 
 /** Files of a policy folder: text by name. */
 export type PolicyFiles = Readonly<Record<string, string>>;
 
 const folder = '/run/jatai-bench';
+
+/** Programs that ran less often are not those of the call. */
+const fewestRuns = 50;
 
 /** The shared agent's events are not of interest, but writing them is part of its life. */
 const sharedExport = path.join(folder, 'shared.jsonl');
@@ -51,6 +55,20 @@ export class Bench {
     const { agent, reloadSeconds } = await this.agentWith(files);
     const ns = await agent.whileStopped(() => costOf(call));
     return { value: ns - without, without, details: { reloadSeconds } };
+  }
+
+  /**
+   * The same, with the time of each program of ours that ran meanwhile, by the kernel's own statistics: in a second
+   * measurement, because they cost some instructions themselves.
+   */
+  async addedByProgram(files: PolicyFiles, call: Call): Promise<Measurement> {
+    const added = await this.addedBy(files, call);
+    const { agent } = await this.agentWith(files);
+    const costs = await agent.whileStopped(() => programCosts(() => costOf(call)));
+    const details = [...costs].flatMap(([name, { runs, nsPerRun }]) =>
+      runs < fewestRuns ? [] : [[`${name} per run`, Math.round(nsPerRun)] as const],
+    );
+    return { ...added, details: { ...added.details, ...Object.fromEntries(details) } };
   }
 
   /** The shared agent with these policies live, and how long they took. */

@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '../../test/vm/repository-root.ts';
@@ -40,6 +41,11 @@ export async function prepareWorkloads(): Promise<void> {
 export async function runWorkload(...args: readonly string[]): Promise<Record<string, number>> {
   const { stdout } = await runCommand(workloadProgram, args, { cwd: '/' });
   return JSON.parse(stdout) as Record<string, number>;
+}
+
+/** Keeps the clock of a guest that counts instructions from leaping while it waits for the host. */
+export function startMetronome(): ChildProcess {
+  return spawn(workloadProgram, ['metronome'], { stdio: 'ignore' });
 }
 
 /** What one call costs now, in nanoseconds. */

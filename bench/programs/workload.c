@@ -8,6 +8,7 @@
  *   opens PATH COUNT GAP_US     COUNT opens and closes, a pause after each: {"wallNs", "cpuNs"} of all together
  *   latency PATH FILE COUNT     opens PATH, waits for FILE to grow: {"p50Ns", "p99Ns", "maxNs"} of COUNT times
  *   until-refused PATH          opens PATH until that fails with EPERM: {"atNs": the moment, "opens"}
+ *   metronome                   sleeps a millisecond, for ever, until its parent ends
  *
  * Times are CLOCK_MONOTONIC; where the machine counts instructions a nanosecond is one. "per" means: the median of
  * batches, so that the timer's interrupts, which fall into a few of them, do not count.
@@ -15,10 +16,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -30,6 +33,7 @@
 #define CALLS_PER_BATCH 10
 #define EXEC_BATCHES 101
 #define POLL_NS 20000
+#define BEAT_NS 1000000
 #define MAX_LATENCIES 10000
 #define GIVE_UP_NS 120000000000LL
 
@@ -198,6 +202,17 @@ static void print_until_refused(void)
 	printf("{\"atNs\":%lld,\"opens\":%d}\n", now_ns(), opens);
 }
 
+/*
+ * While nothing runs in a guest that counts instructions, its clock leaps to the next timer: here is one. Without it a
+ * wait for the host, which takes microseconds, counts as seconds.
+ */
+static void beat(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause_ns(BEAT_NS);
+}
+
 int main(int count, char **arguments)
 {
 	const char *name = count > 1 ? arguments[1] : "";
@@ -220,6 +235,8 @@ int main(int count, char **arguments)
 		print_latency(arguments[3], atoi(arguments[4]));
 	} else if (!strcmp(name, "until-refused") && count == 3) {
 		print_until_refused();
+	} else if (!strcmp(name, "metronome")) {
+		beat();
 	} else {
 		fprintf(stderr, "workload: unknown \"%s\", or a wrong number of arguments\n", name);
 		return 2;

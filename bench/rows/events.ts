@@ -25,7 +25,7 @@ export const eventRows: readonly Row[] = [
     machine: 'counting',
     target: 5000,
     tetragon: { value: 12_400 },
-    measure: (bench) => bench.addedBy(matchingPolicy, 'open+close'),
+    measure: (bench) => bench.addedByProgram(matchingPolicy, 'open+close'),
   },
   {
     id: 'events.agent-part',

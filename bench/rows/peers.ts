@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import type { Bench } from '../harness/bench.ts';
 import { withAudit, withBpftrace } from '../harness/peers.ts';
 import { type Call, costOf } from '../harness/workload.ts';
@@ -15,12 +16,20 @@ interface Peer {
   readonly under: (work: () => Promise<number>) => Promise<number>;
 }
 
+const mostFolders = 50;
+/** Rules only take folders that exist. */
 const folderRules = (count: number) =>
-  Array.from({ length: count }, (_, index) => `-a always,exit -F arch=b64 -S openat -F dir=/usr/share/other-${index}`);
+  Array.from({ length: count }, (_, index) => `-a always,exit -F arch=b64 -S openat -F dir=${otherFolder(index)}`);
 const watches = (count: number) => Array.from({ length: count }, (_, index) => `-w /etc/other-${index} -p r`);
 
+const otherFolder = (index: number) => `/run/other/${index}`;
+
 function auditRow(id: string, title: string, call: Call, rules: readonly string[]): Peer {
-  return { id: `auditd.${id}`, title, call, subject: 'auditd', under: (work) => withAudit(rules, work) };
+  const under: Peer['under'] = async (work) => {
+    for (let index = 0; index < mostFolders; index++) mkdirSync(otherFolder(index), { recursive: true });
+    return await withAudit(rules, work);
+  };
+  return { id: `auditd.${id}`, title, call, subject: 'auditd', under };
 }
 
 function bpftraceRow(id: string, title: string, call: Call, script: string): Peer {
@@ -73,10 +82,10 @@ const peers: readonly Peer[] = [
   ]),
   auditRow('openat-folder.1', '1 rule for openat below another folder', 'open+close', folderRules(1)),
   auditRow('openat-folder.10', '10 rules for openat below other folders', 'open+close', folderRules(10)),
-  auditRow('openat-folder.50', '50 rules for openat below other folders', 'open+close', folderRules(50)),
+  auditRow('openat-folder.50', '50 rules for openat below other folders', 'open+close', folderRules(mostFolders)),
   auditRow('sys-enter', 'rule for two other calls', 'getppid', ['-a always,exit -F arch=b64 -S ptrace -S init_module']),
   auditRow('read', 'rule for pread64, an int argument that does not match', 'read of 1 byte', [
-    '-a always,exit -F arch=b64 -S pread64 -F a2=77',
+    '-a always,exit -F arch=b64 -S 17 -F a2=77',
   ]),
 ];
 

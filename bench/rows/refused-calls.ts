@@ -9,7 +9,7 @@ interface RefusedCall {
   readonly title: string;
   readonly call: Call;
   readonly policies: PolicyFiles;
-  readonly target: number;
+  readonly target?: number;
   readonly tetragon?: Published;
 }
 
@@ -29,6 +29,7 @@ function countRow(operator: 'Equal' | 'Postfix', count: number): RefusedCall {
 }
 
 const onFileOpen: readonly RefusedCall[] = [
+  { id: 'refused.no-policy', title: 'an agent without policies', call: 'open+close', policies: {} },
   countRow('Equal', 1),
   countRow('Postfix', 1),
   countRow('Equal', 10),
@@ -120,7 +121,7 @@ export const refusedCallRows: readonly Row[] = [...onFileOpen, ...onSyscalls].ma
     title,
     unit: 'instructions',
     machine: 'counting',
-    target,
+    ...(target === undefined ? {} : { target }),
     ...(tetragon === undefined ? {} : { tetragon }),
     measure: (bench) => bench.addedBy(policies, call),
   }),
