@@ -20,7 +20,7 @@ export class Agent {
 
   /** Starts the agent; `args` follow `jatai run`. */
   constructor(args: readonly string[]) {
-    this.#child = spawn(path.join(repositoryRoot, 'bin/jatai'), ['run', ...args], {
+    this.#child = spawn(path.join(repositoryRoot, 'bin/jatai'), ['run', '--watch-policies=false', ...args], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.pid = this.#child.pid ?? 0;

@@ -105,7 +105,7 @@ async function startWith(bench: Bench): Promise<{ agent: Agent; exportFile: stri
   await bench.endSharedAgent();
   const exportFile = path.join(bench.newFolder(), 'events.jsonl');
   const policies = bench.policyFolder(matchingPolicy);
-  const agent = await Agent.start(['-o', 'none', '--export', exportFile, '--policy', policies]);
+  const agent = await Agent.start(['-o', 'none', '--export-filename', exportFile, '--policy', policies]);
   return { agent, exportFile };
 }
 
