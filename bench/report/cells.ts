@@ -20,6 +20,9 @@ export const columnTitles: Cells = {
   met: 'met?',
 };
 
+/** The reason stands below the table. */
+const notMeasured = { failed: 'failed', impossible: 'cannot' } as const;
+
 /** The texts of one row. */
 export function cellsOf(row: Row, result: RowResult): Cells {
   const added = row.unit === 'instructions' && result.status === 'measured' && result.without !== undefined;
@@ -29,7 +32,7 @@ export function cellsOf(row: Row, result: RowResult): Cells {
     without: added ? formatValue('instructions', result.without!) : '',
     tetragon: row.tetragon === undefined ? '' : (row.tetragon.text ?? show(row.tetragon.value)),
     target: row.target === undefined ? '' : `<= ${show(row.target)}`,
-    value: result.status === 'measured' ? show(result.value) : shortReason(result),
+    value: result.status === 'measured' ? show(result.value) : notMeasured[result.status],
     met: met(row, result),
   };
 }
@@ -63,9 +66,4 @@ export function formatValue(unit: Unit, value: number): string {
 
 function whole(value: number): string {
   return Math.round(value).toLocaleString('en-US');
-}
-
-/** A peer that cannot run says why; a failure of ours is told below the table. */
-function shortReason(result: Exclude<RowResult, { status: 'measured' }>): string {
-  return result.status === 'failed' ? 'failed' : `cannot: ${result.reason.split('\n')[0]}`;
 }

@@ -50,7 +50,11 @@ function tableOf(rows: readonly Row[], { kernel, release, minutes, rows: results
     family = row.family;
     lines.push(tableLine(cellsOf(row, result)));
   }
-  return `${lines.join('\n')}\n`;
+  const reasons = rows.flatMap(({ id, title }) => {
+    const result = results.find((candidate) => candidate.id === id);
+    return result?.status === 'impossible' ? [`- ${title}: ${result.reason.split('\n')[0]}`] : [];
+  });
+  return `${[...lines, ...(reasons.length > 0 ? ['', 'Cannot be measured there:', '', ...reasons] : [])].join('\n')}\n`;
 }
 
 function tableLine({ title, without, tetragon, target, value, met }: Cells): string {

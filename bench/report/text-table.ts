@@ -33,8 +33,8 @@ export function textTable(rows: readonly Row[], results: readonly RowResult[]): 
 }
 
 function notesOf(row: Row, result: RowResult): string[] {
-  if (result.status === 'failed') return [`failed: ${row.id}: ${result.reason}`];
-  if (result.status !== 'measured' || row.target === undefined || result.value <= row.target) return [];
+  if (result.status !== 'measured') return [`${result.status}: ${row.id}: ${result.reason}`];
+  if (row.target === undefined || result.value <= row.target) return [];
   const floor = floors[row.id];
   return floor === undefined ? [] : [`floor: ${row.id}: ${floor}`];
 }
