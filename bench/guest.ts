@@ -12,14 +12,14 @@ const [idFile = '', resultFile = ''] = process.argv.slice(2);
 const ids = new Set(readFileSync(idFile, 'utf8').split('\n'));
 const bench = new Bench();
 await prepareWorkloads();
-const metronome = startMetronome();
+const endMetronome = startMetronome();
 await useLocalCopy();
 for (const row of allRows.filter(({ id }) => ids.has(id))) {
   report({ id: row.id, status: 'started' });
   report(await measure(row));
 }
 await bench.endSharedAgent();
-metronome.kill();
+endMetronome();
 
 function report(line: RowResult | { id: string; status: 'started' }): void {
   appendFileSync(resultFile, `${JSON.stringify(line)}\n`);

@@ -7,7 +7,7 @@ import { consoleTail, runInVm } from '../test/vm/run-in-vm.ts';
 import type { MachineKind, Row, RowResult } from './row.ts';
 
 /** A row may take this long on the host's clock. */
-const rowTimeoutMs = 600_000;
+const rowTimeoutMs = 1_200_000;
 /** Boots after which the rest of the rows is given up. */
 const maxBoots = 4;
 const guestMegabytes = 4096;
@@ -21,7 +21,7 @@ interface Boot {
 }
 
 /**
- * Measures rows in one virtual machine of their kind. When a row takes the guest down, or longer than ten minutes, that
+ * Measures rows in one virtual machine of their kind. When a row takes the guest down, or longer than twenty minutes, that
  * row has failed and the next boot goes on behind it.
  *
  * `progress` is told one line at a time. Returns a result for every row.

@@ -43,12 +43,20 @@ export async function runWorkload(...args: readonly string[]): Promise<Record<st
   return JSON.parse(stdout) as Record<string, number>;
 }
 
-/** Keeps the clock of a guest that counts instructions from leaping while it waits for the host. */
-export function startMetronome(): ChildProcess {
-  return spawn(workloadProgram, ['metronome'], { stdio: 'ignore' });
+let metronome: ChildProcess | undefined;
+
+/** Keeps the clock of a guest that counts instructions from leaping while it waits for the host. Returns what ends it. */
+export function startMetronome(): () => void {
+  metronome = spawn(workloadProgram, ['metronome'], { stdio: 'ignore' });
+  return () => metronome?.kill();
 }
 
 /** What one call costs now, in nanoseconds. */
 export async function costOf(call: Call): Promise<number> {
-  return (await runWorkload(...calls[call]))['ns']!;
+  metronome?.kill('SIGSTOP');
+  try {
+    return (await runWorkload(...calls[call]))['ns']!;
+  } finally {
+    metronome?.kill('SIGCONT');
+  }
 }

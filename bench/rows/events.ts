@@ -12,6 +12,7 @@ const family = 'events (one matching open+close)';
 export const matchingPolicy = policySet(1, () => fileOpenSpec('Equal', measuredFile));
 
 const opens = 20_000;
+const warmUpOpens = 10_000;
 const trickleOpens = 500;
 const trickleGapUs = 10_000;
 const latencies = 500;
@@ -63,14 +64,14 @@ export const eventRows: readonly Row[] = [
  * themselves and the kernel part of their events.
  */
 async function agentPart(bench: Bench, count: number, gapUs: number): Promise<Measurement> {
-  const { agent, exportFile } = await startWith(bench);
+  const { agent, exportFile } = await startWarm(bench);
   try {
     const opensOf = () => runWorkload('opens', measuredFile, String(count), String(gapUs));
     const stopped = await agent.whileStopped(opensOf);
-    await drained(exportFile, count);
+    await drained(exportFile, warmUpOpens + count);
     const agentNs = cpuNsOf(agent.pid);
     const live = await opensOf();
-    await drained(exportFile, 2 * count);
+    await drained(exportFile, warmUpOpens + 2 * count);
     const agentPerEvent = (cpuNsOf(agent.pid) - agentNs) / count;
     const wakeUpsPerEvent = (live['cpuNs']! - stopped['cpuNs']!) / count;
     return { value: agentPerEvent + wakeUpsPerEvent, details: { agentPerEvent, wakeUpsPerEvent } };
@@ -90,22 +91,22 @@ async function latency(bench: Bench, quantile: 'p50' | 'p99'): Promise<Measureme
 }
 
 async function runLatencies(bench: Bench): Promise<Record<string, number>> {
-  const { agent, exportFile } = await startWith(bench);
+  const { agent, exportFile } = await startWarm(bench);
   try {
-    /* The first events compile the code they run. */
-    await runWorkload('opens', measuredFile, String(opens), '0');
-    await drained(exportFile, opens);
     return await runWorkload('latency', measuredFile, exportFile, String(latencies));
   } finally {
     await agent.stop();
   }
 }
 
-async function startWith(bench: Bench): Promise<{ agent: Agent; exportFile: string }> {
+/** An agent that has reported some events: the first ones compile the code they run. */
+async function startWarm(bench: Bench): Promise<{ agent: Agent; exportFile: string }> {
   await bench.endSharedAgent();
   const exportFile = path.join(bench.newFolder(), 'events.jsonl');
   const policies = bench.policyFolder(matchingPolicy);
   const agent = await Agent.start(['-o', 'none', '--export-filename', exportFile, '--policy', policies]);
+  await runWorkload('opens', measuredFile, String(warmUpOpens), '0');
+  await drained(exportFile, warmUpOpens);
   return { agent, exportFile };
 }
 
