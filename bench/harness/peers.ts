@@ -8,6 +8,7 @@ import { Impossible } from '../row.ts';
 
 const root = path.join(repositoryRoot, 'build/peers/root');
 const startTimeoutMs = 600_000;
+const settleMs = 2000;
 
 /** Environment in which unpacked programs find their libraries. */
 const env = {
@@ -47,10 +48,10 @@ export async function withBpftrace<T>(script: string, work: () => Promise<T>): P
   }
 }
 
+/** Waits for what BEGIN prints, which runs before the last probe is attached. */
 async function attached(child: ChildProcess): Promise<void> {
   let said = '';
-  const outcome = await new Promise<'attached' | 'ended'>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`bpftrace did not attach; it wrote: ${said}`)), startTimeoutMs);
+  const outcome = await new Promise<'attached' | 'ended' | 'late'>((resolve, reject) => {
     const take = (chunk: Buffer) => {
       said += chunk.toString();
       if (said.includes('attached')) resolve('attached');
@@ -59,14 +60,12 @@ async function attached(child: ChildProcess): Promise<void> {
     child.stderr!.on('data', take);
     child.once('error', (error) => reject(new Impossible(error.message)));
     child.once('exit', () => resolve('ended'));
-    void Promise.resolve().finally(() => timer.unref());
+    setTimeout(() => resolve('late'), startTimeoutMs).unref();
   });
   if (outcome === 'ended') throw new Impossible(`bpftrace: ${lastLine(said)}`);
-  /* BEGIN runs before the last probe is attached. */
+  if (outcome === 'late') throw new Error(`bpftrace did not attach in ${startTimeoutMs / 1000} s; it wrote: ${said}`);
   await sleep(settleMs);
 }
-
-const settleMs = 2000;
 
 function peerProgram(name: string): string {
   const program = path.join(root, name);
