@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { fetchKernel } from '../test/vm/kernel-image.ts';
 import { measureRows } from './measure-rows.ts';
@@ -26,6 +27,10 @@ accepted one in bench/results and writes build/bench/KERNEL.json. Exits with 1 w
   --page            only write the tables and plots again, from the accepted results
   --list            print the ids and end
 `;
+
+/** Of proc(5)'s /proc/PID/stat, behind the name: cutime and cstime. */
+const childTimeField = 13;
+const ticksPerSecond = 100;
 
 process.exitCode = await main();
 
@@ -60,15 +65,31 @@ async function run(kernel: string, rows: readonly Row[], accept: boolean): Promi
     const selected = rows.filter((row) => row.machine === machine);
     if (selected.length > 0) measured.push(...(await measureRows(kernel, machine, selected, progress)));
   }
-  const minutes = Math.round((performance.now() - start) / 6000) / 10;
-  report(rows, { kernel, release, minutes, rows: measured }, accept);
+  const minutes = rounded((performance.now() - start) / 60_000);
+  const cpuMinutes = rounded(childCpuSeconds() / 60);
+  report(rows, { kernel, release, minutes, cpuMinutes, rows: measured }, accept);
   const failed = rows.some(({ id }) => measured.find((result) => result.id === id)?.status === 'failed');
   return failed ? 1 : 0;
 }
 
+/** What the programs that this process has waited for, QEMU above all, have used. */
+function childCpuSeconds(): number {
+  const fields = readFileSync('/proc/self/stat', 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  const [userTicks = 0, systemTicks = 0] = fields.slice(childTimeField, childTimeField + 2).map(Number);
+  return (userTicks + systemTicks) / ticksPerSecond;
+}
+
+function rounded(minutes: number): number {
+  return Math.round(minutes * 10) / 10;
+}
+
 function report(rows: readonly Row[], fresh: KernelResults, accept: boolean): void {
   const accepted = readResults(acceptedFile(fresh.kernel));
-  print(`jatai on ${fresh.release}, ${fresh.minutes} minutes\n\n${textTable(rows, fresh.rows)}\n`);
+  print(
+    `jatai on ${fresh.release}, ${fresh.minutes} minutes, ${fresh.cpuMinutes} of them of a processor\n\n${textTable(rows, fresh.rows)}\n`,
+  );
   for (const line of compareResults(rows, accepted?.rows ?? [], fresh.rows)) print(`differs: ${line}\n`);
   writeResults(latestFile(fresh.kernel), fresh);
   if (!accept) return;

@@ -39,8 +39,8 @@ export function replaceSection(text: string, name: string, contents: string): st
   return `${text.slice(0, start)}${open}${contents}${text.slice(end)}`;
 }
 
-function tableOf(rows: readonly Row[], { kernel, release, minutes, rows: results }: KernelResults): string {
-  const lines = [`### Debian ${kernel}`, '', `\`${release}\`, ${minutes} minutes for all rows.`, ''];
+function tableOf(rows: readonly Row[], { kernel, release, cpuMinutes, rows: results }: KernelResults): string {
+  const lines = [`### Debian ${kernel}`, '', `\`${release}\`, measured in ${cpuMinutes} minutes of one processor.`, ''];
   lines.push(tableLine(columnTitles), '|---|---:|---:|---:|---:|---|');
   let family = '';
   for (const row of rows) {

@@ -9,8 +9,10 @@ export interface KernelResults {
   readonly kernel: string;
   /** What `uname -r` says there. */
   readonly release: string;
-  /** How long the measurement took, on the host's clock. */
+  /** How long the measurement of all rows took, on the host's clock. */
   readonly minutes: number;
+  /** How much of one processor of the host that was: the minutes it takes where nothing else runs. */
+  readonly cpuMinutes: number;
   readonly rows: readonly RowResult[];
 }
 
@@ -38,5 +40,7 @@ export function writeResults(file: string, results: KernelResults): void {
 export function mergeResults(old: KernelResults | undefined, fresh: KernelResults): KernelResults {
   const replaced = new Map(fresh.rows.map((row) => [row.id, row]));
   const kept = (old?.rows ?? []).filter(({ id }) => !replaced.has(id));
-  return { ...fresh, minutes: Math.max(fresh.minutes, old?.minutes ?? 0), rows: [...kept, ...fresh.rows] };
+  const longest = kept.length > 0 && old !== undefined ? old : fresh;
+  const { minutes, cpuMinutes } = longest;
+  return { ...fresh, minutes, cpuMinutes, rows: [...kept, ...fresh.rows] };
 }
