@@ -12,6 +12,7 @@ const [idFile = '', resultFile = ''] = process.argv.slice(2);
 const ids = new Set(readFileSync(idFile, 'utf8').split('\n'));
 const bench = new Bench();
 await prepareWorkloads();
+await bench.measureCalls();
 const endMetronome = startMetronome();
 await useLocalCopy();
 for (const row of allRows.filter(({ id }) => ids.has(id))) {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Measurement } from '../row.ts';
 import { Agent } from './agent.ts';
 import { programCosts } from './bpf-state.ts';
-import { type Call, costOf } from './workload.ts';
+import { type Call, calls, costOf } from './workload.ts';
 
 /** Files of a policy folder: text by name. */
 export type PolicyFiles = Readonly<Record<string, string>>;
@@ -39,19 +39,21 @@ export class Bench {
     return created;
   }
 
-  /** The cost of a call while no agent runs, measured once. */
-  async without(call: Call): Promise<number> {
-    const known = this.#without.get(call);
-    if (known !== undefined) return known;
-    await this.endSharedAgent();
-    const ns = await costOf(call);
-    this.#without.set(call, ns);
+  /** Measures every call, before anything that could leave traces in the kernel has run. */
+  async measureCalls(): Promise<void> {
+    for (const call of Object.keys(calls) as Call[]) this.#without.set(call, await costOf(call));
+  }
+
+  /** The cost of a call as it was before any agent. */
+  without(call: Call): number {
+    const ns = this.#without.get(call);
+    if (ns === undefined) throw new Error(`${call} was not measured at the start`);
     return ns;
   }
 
   /** What the policies add to a call: the agent itself is stopped meanwhile. */
   async addedBy(files: PolicyFiles, call: Call): Promise<Measurement> {
-    const without = await this.without(call);
+    const without = this.without(call);
     const { agent, reloadSeconds } = await this.agentWith(files);
     const ns = await agent.whileStopped(() => costOf(call));
     return { value: ns - without, without, details: { reloadSeconds } };

@@ -101,7 +101,7 @@ export const peerRows: readonly Row[] = peers.map(({ id, title, call, subject, u
 }));
 
 async function measurePeer(bench: Bench, call: Call, under: Peer['under']): Promise<Measurement> {
-  const without = await bench.without(call);
+  const without = bench.without(call);
   await bench.endSharedAgent();
   const value = (await under(() => costOf(call))) - without;
   return { value, without };
