@@ -15,10 +15,12 @@ export const BPF_PROG_LOAD = 5;
 export const BPF_OBJ_PIN = 6;
 export const BPF_OBJ_GET = 7;
 export const BPF_PROG_TEST_RUN = 10;
+export const BPF_PROG_GET_FD_BY_ID = 13;
 export const BPF_OBJ_GET_INFO_BY_FD = 15;
 export const BPF_RAW_TRACEPOINT_OPEN = 17;
 export const BPF_BTF_LOAD = 18;
 export const BPF_LINK_CREATE = 28;
+export const BPF_ENABLE_STATS = 32;
 
 /** Bytes of `union bpf_attr` that any command here uses; the kernel accepts a longer one when the rest is zero. */
 const ATTR_SIZE = 144;

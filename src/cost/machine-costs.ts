@@ -1,0 +1,86 @@
+import type { Mechanism } from '../compiler/hook-plan.ts';
+import type { Instruction } from '../ebpf/instruction.ts';
+import {
+  aluOperation,
+  classMask,
+  instructionClass,
+  loadImmediate64,
+  operationMask,
+  sourceRegister,
+} from '../ebpf/opcodes.ts';
+
+/**
+ * What things cost, in machine instructions of x86_64. All numbers were counted by QEMU (`-icount`, `mitigations=off`) on
+ * Debian's 6.12 with `scripts/measure-costs.ts`, which prints them again.
+ */
+
+/** Calling a function of the program and coming back: call, endbr64, the patchable nop, frame pointer, leave, ret. */
+export const functionCall = 9;
+/** Saving a register that the caller keeps, and getting it back. */
+export const savedRegister = 2;
+export const stackSetup = 1;
+/** Before a load through a pointer into the kernel that may be wrong, the range of the address is checked. */
+export const addressCheck = { withOffset: 7, withoutOffset: 6 } as const;
+/** `bpf_loop` is inlined: counting and the call of each turn, without what the callback does. */
+export const loopTurn = 7;
+
+/**
+ * From the hooked function into the dispatcher and back, with the smallest program there is (open and close of a file;
+ * getppid for raw_syscalls). What the first program on system calls costs all of them is in the tracepoints' numbers.
+ */
+const attached: Readonly<Record<Mechanism | 'fexit' | 'kretprobe', number>> = {
+  fentry: 127,
+  lsm: 184,
+  fmod_ret: 197,
+  fexit: 191,
+  kprobe: 357,
+  kretprobe: 634,
+  raw_tracepoint: 136,
+  tracepoint: 355,
+  syscall_tracepoint: 595,
+};
+/** A tracepoint on the return of a system call. */
+const syscallExit = 436;
+/** The generation's number is looked up and the program of the slot jumped into. */
+export const dispatch = 42;
+
+/** Instructions between the hooked function and the first of a hook's program, and back. */
+export function attachCost(mechanism: Mechanism | 'fexit' | 'kretprobe' | 'syscall_exit'): number {
+  return (mechanism === 'syscall_exit' ? syscallExit : attached[mechanism]) + dispatch;
+}
+
+/** Machine instructions that one eBPF instruction becomes; a call and what it calls are counted elsewhere. */
+export function instructionCost({ opcode, imm }: Instruction): number {
+  if (opcode === loadImmediate64) return 1;
+  switch (opcode & classMask) {
+    case instructionClass.load:
+      /* The second half of a 64-bit immediate. */
+      return 0;
+    case instructionClass.jump64:
+    case instructionClass.jump32:
+      /* Compare and jump. */
+      return (opcode & operationMask) === 0 ? 1 : 2;
+    case instructionClass.alu64:
+    case instructionClass.alu32:
+      return aluCost(opcode, imm);
+    default:
+      return 1;
+  }
+}
+
+function aluCost(opcode: number, imm: number): number {
+  const byRegister = (opcode & sourceRegister) !== 0;
+  switch (opcode & operationMask) {
+    case aluOperation.div:
+    case aluOperation.mod:
+      return 8;
+    case aluOperation.lsh:
+    case aluOperation.rsh:
+    case aluOperation.arsh:
+      return byRegister ? 3 : 1;
+    case aluOperation.end:
+      return imm === 16 ? 2 : 1;
+    default:
+      return 1;
+  }
+}
