@@ -96,6 +96,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: policySetModeUsage, run: policySetModeCommand };
     },
   },
+  'policy cost': {
+    summary: 'what policies cost a call of their hooks, and this machine',
+    load: async () => {
+      const { policyCostCommand, policyCostUsage } = await import('./policy-cost.ts');
+      return { usage: policyCostUsage, run: policyCostCommand };
+    },
+  },
   facts: {
     summary: 'write what is known of this kernel as JSON',
     load: async () => {
