@@ -17,6 +17,7 @@ import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
 import { HookTable } from './hook-table.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
+import { RunDirectory } from './run-directory.ts';
 import { SharedMaps } from './shared-maps.ts';
 
 export interface AgentOptions {
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly ringSize?: number;
   /** Undefined: events are not limited. */
   readonly cgroupRate?: CgroupRate | undefined;
+  /** Where other commands learn what runs in the kernel; nowhere by default. */
+  readonly runDirectory?: string;
 }
 
 export type KernelCounters = Readonly<Record<keyof typeof counterIndexes, number>>;
@@ -76,11 +79,14 @@ export class Agent {
   readonly #policies: PolicyManager;
   readonly #timer: NodeJS.Timeout;
   readonly #reported = new Map<string, number>();
+  readonly #runDirectory: RunDirectory | undefined;
   #closed = false;
 
   /** Loads and attaches the process sensors and starts to deliver events. Throws a KernelError. */
   constructor(options: AgentOptions) {
     this.#options = options;
+    this.#runDirectory =
+      options.runDirectory === undefined ? undefined : new RunDirectory(options.runDirectory, options.log);
     const { facts, objects, sinks, nodeName } = options;
     this.#pipeline = new EventPipeline({
       nodeName,
@@ -123,7 +129,9 @@ export class Agent {
 
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
-    return this.#policies.apply(policies);
+    const result = this.#policies.apply(policies);
+    this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
+    return result;
   }
 
   /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
@@ -165,6 +173,7 @@ export class Agent {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#runDirectory?.close();
     clearInterval(this.#timer);
     this.#reportLosses();
     this.#table.close();

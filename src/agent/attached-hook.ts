@@ -4,6 +4,7 @@ import type { BpfMap } from '../kernel/bpf-map.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
+import { programStats } from '../kernel/program-stats.ts';
 import { attachSection } from './attach-section.ts';
 
 /**
@@ -31,6 +32,11 @@ export class AttachedHook {
     }
     this.#program = this.#object.program(name);
     this.#slots = this.#object.map(dispatcherMaps.slots).open();
+  }
+
+  /** The kernel's number of the dispatcher, on which it accounts the run time of the programs behind it too. */
+  get programId(): number {
+    return programStats(this.#program.fd).id;
   }
 
   /** Starts to intercept. Throws a KernelError. */

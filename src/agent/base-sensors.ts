@@ -4,7 +4,9 @@ import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
+import { programStats } from '../kernel/program-stats.ts';
 import { attachSection } from './attach-section.ts';
+import type { ProgramEntry } from './hooks-file.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** Programs of process.o, each with the one that does the same with preemption off. Exit last: who ends must be known. */
@@ -38,6 +40,10 @@ export class BaseSensors {
       this.close();
       throw error;
     }
+  }
+
+  describe(): ProgramEntry[] {
+    return this.#programs.map(({ name, section, fd }) => ({ name, section, programId: programStats(fd).id }));
   }
 
   /** Runs that the kernel skipped, by program. */

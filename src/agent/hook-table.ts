@@ -1,9 +1,12 @@
 import { type CompiledHook, returnSectionOf, sectionOf } from '../compiler/compile.ts';
 import { generationSlots } from '../compiler/dispatcher.ts';
 import type { HookPlan } from '../compiler/hook-plan.ts';
+import { weighPolicies } from '../cost/policy-weights.ts';
 import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
+import type { Policy } from '../policy/model.ts';
 import { AttachedHook } from './attached-hook.ts';
 import { HookProgram } from './hook-program.ts';
+import type { HookEntry, ProgramEntry } from './hooks-file.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** One attach point of the active generation. */
@@ -11,6 +14,8 @@ export interface LiveHook {
   readonly plan: HookPlan;
   readonly entry: HookProgram;
   readonly returns: HookProgram | undefined;
+  /** How much of the program each policy accounts for. */
+  readonly weights: ReadonlyMap<Policy, number>;
 }
 
 /** Programs of the next generation: loaded, not running yet. Unchanged hooks are taken over from the active one. */
@@ -52,7 +57,7 @@ export class HookTable {
     const entry = new HookProgram(compiled.entry, this.#runtime, this.#maps);
     try {
       const returns = compiled.returns && new HookProgram(compiled.returns, this.#runtime, this.#maps);
-      return { plan: compiled.plan, entry, returns };
+      return { plan: compiled.plan, entry, returns, weights: weighPolicies(compiled) };
     } catch (error) {
       entry.close();
       throw error;
@@ -114,6 +119,25 @@ export class HookTable {
         this.#attached.delete(place);
       }
     }
+  }
+
+  /** The attached programs and the policies behind them. */
+  describe(): HookEntry[] {
+    return [...this.#live].map(([key, { plan, returns, weights }]) => ({
+      ...this.#describePlace(key, plan.specs[0]!.resolved.functionName || plan.attach.target),
+      ...(returns === undefined ? {} : { returns: this.#describePlace(returnPlace(key), 'return') }),
+      policies: [...weights].map(([{ name, namespace, mode }, weight]) => ({
+        name,
+        ...(namespace === undefined ? {} : { namespace }),
+        mode,
+        weight,
+      })),
+    }));
+  }
+
+  #describePlace(place: string, name: string): ProgramEntry {
+    const { section, programId } = this.#attached.get(place)!;
+    return { name, section, programId };
   }
 
   /** Calls that the kernel let pass without asking, by place. */

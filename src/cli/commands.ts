@@ -26,6 +26,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: eventsUsage, run: eventsCommand };
     },
   },
+  top: {
+    summary: 'what the running agent costs, live',
+    load: async () => {
+      const { topCommand, topUsage } = await import('./top.ts');
+      return { usage: topUsage, run: topCommand };
+    },
+  },
   probe: {
     summary: 'what this kernel can do, and what that means for policies',
     load: async () => {

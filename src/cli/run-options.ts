@@ -1,4 +1,5 @@
 import { cgroupRateType } from '../agent/cgroup-rate.ts';
+import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
 import { serverOptions } from './server-options.ts';
@@ -24,6 +25,7 @@ export const runOptions = {
   'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
   'cgroup-rate': optional(cgroupRateType, 'hold back events of a cgroup that makes more than this on one CPU: 1000,1s'),
+  'run-dir': option(textType('DIR'), defaultRunDirectory, 'where jatai top learns what runs in the kernel'),
   color: option(choiceType(['auto', 'always', 'never']), 'auto', 'colours of compact events'),
   'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),

@@ -63,6 +63,7 @@ export async function runCommand(args: string[]): Promise<number> {
     sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
+    runDirectory: options['run-dir'],
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
   });
