@@ -6,7 +6,7 @@ import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
 import type { Policy } from '../policy/model.ts';
 import { AttachedHook } from './attached-hook.ts';
 import { HookProgram } from './hook-program.ts';
-import type { HookEntry, ProgramEntry } from './hooks-file.ts';
+import type { HookEntry, PolicyEntry, ProgramEntry } from './hooks-file.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** One attach point of the active generation. */
@@ -126,12 +126,7 @@ export class HookTable {
     return [...this.#live].map(([key, { plan, returns, weights }]) => ({
       ...this.#describePlace(key, plan.specs[0]!.resolved.functionName || plan.attach.target),
       ...(returns === undefined ? {} : { returns: this.#describePlace(returnPlace(key), 'return') }),
-      policies: [...weights].map(([{ name, namespace, mode }, weight]) => ({
-        name,
-        ...(namespace === undefined ? {} : { namespace }),
-        mode,
-        weight,
-      })),
+      policies: [...weights].map(([policy, weight]) => describePolicy(plan, policy, weight)),
     }));
   }
 
@@ -153,6 +148,14 @@ export class HookTable {
     this.#live = new Map();
     this.#generation.close();
   }
+}
+
+function describePolicy(plan: HookPlan, policy: Policy, weight: number): PolicyEntry {
+  const { name, namespace, mode } = policy;
+  const seesReturn = plan.specs.some(
+    ({ resolved }) => resolved.policy === policy && resolved.hook.returnArg !== undefined,
+  );
+  return { name, ...(namespace === undefined ? {} : { namespace }), mode, seesReturn, weight };
 }
 
 function programsByPlace(hooks: NextGeneration): Map<string, HookProgram> {

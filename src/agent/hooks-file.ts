@@ -30,6 +30,8 @@ export interface PolicyEntry {
   readonly name: string;
   readonly namespace?: string;
   readonly mode: string;
+  /** It reports the return of calls. */
+  readonly seesReturn: boolean;
   /** Instructions of the hook's program that come from this policy: see `weighPolicies`. */
   readonly weight: number;
 }

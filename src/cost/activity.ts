@@ -50,9 +50,11 @@ export function activityOf(hooks: HooksFile, before: StatsById, after: StatsById
   const activity = (program: ProgramEntry) => programActivity(program, before, after, seconds);
   const ofHooks = hooks.hooks.flatMap((hook) => {
     const whole = activity(hook);
-    const returns = hook.returns && { ...activity(hook.returns), name: `${hook.name} (return)` };
-    const places = returns === undefined ? [whole] : [whole, returns];
-    return places.map((place) => ({ ...place, policies: divide(hook, place.share) }));
+    const entry = { ...whole, policies: divide(hook.policies, whole.share) };
+    if (hook.returns === undefined) return [entry];
+    const returns = activity(hook.returns);
+    const waiting = hook.policies.filter(({ seesReturn }) => seesReturn);
+    return [entry, { ...returns, name: `${hook.name} (return)`, policies: divide(waiting, returns.share) }];
   });
   const sensors = hooks.sensors.map(activity);
   const total = [...ofHooks, ...sensors].reduce((sum, { share }) => sum + share, 0);
@@ -85,7 +87,7 @@ function programActivity(
   };
 }
 
-function divide({ policies }: HookEntry, share: number): PolicyShare[] {
+function divide(policies: readonly PolicyEntry[], share: number): PolicyShare[] {
   const total = policies.reduce((sum, { weight }) => sum + weight, 0);
   return policies.map((policy) => ({
     name: nameOf(policy),

@@ -1,4 +1,4 @@
-import { sectionHeaderBytes, symbolBytes, symbolType } from './elf-format.ts';
+import { elfHeaderBytes, elfMagic, sectionHeaderBytes, sectionType, symbolBytes, symbolType } from './elf-format.ts';
 import { decodeInstructions, slotBytes } from './encode.ts';
 import type { Instruction } from './instruction.ts';
 import { callOpcode, loadImmediate64, pseudoCall } from './opcodes.ts';
@@ -69,7 +69,6 @@ interface ElfSymbolRecord {
   readonly isCode: boolean;
 }
 
-const sectionKinds = { programBits: 1, symbolTable: 2, relocations: 9 } as const;
 const executable = 4n;
 const sectionSymbol = 3;
 const relocationEntryBytes = 16;
@@ -84,6 +83,7 @@ class ElfFile {
   constructor(elf: Uint8Array) {
     this.#elf = elf;
     this.#view = new DataView(elf.buffer, elf.byteOffset, elf.byteLength);
+    if (elf.length < elfHeaderBytes || this.#view.getUint32(0, true) !== elfMagic) throw new Error('not an ELF file');
     this.#headers = Number(this.#view.getBigUint64(40, true));
     this.#count = this.#view.getUint16(60, true);
     this.symbols = this.#readSymbols();
@@ -91,7 +91,7 @@ class ElfFile {
 
   codeSections(): number[] {
     return this.#sections().filter(
-      (index) => this.#kind(index) === sectionKinds.programBits && this.#isExecutable(index),
+      (index) => this.#kind(index) === sectionType.programBits && this.#isExecutable(index),
     );
   }
 
@@ -106,7 +106,7 @@ class ElfFile {
     const found = new Map<number, ElfSymbolRecord>();
     for (const index of this.#sections()) {
       const target = this.#view.getUint32(this.#header(index) + 44, true);
-      if (this.#kind(index) !== sectionKinds.relocations || target !== section) continue;
+      if (this.#kind(index) !== sectionType.relocations || target !== section) continue;
       const bytes = this.content(index);
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (let at = 0; at < bytes.length; at += relocationEntryBytes) {
@@ -123,7 +123,7 @@ class ElfFile {
   }
 
   #readSymbols(): ElfSymbolRecord[] {
-    const table = this.#sections().find((index) => this.#kind(index) === sectionKinds.symbolTable);
+    const table = this.#sections().find((index) => this.#kind(index) === sectionType.symbolTable);
     if (table === undefined) return [];
     const names = this.content(this.#view.getUint32(this.#header(table) + 40, true));
     const bytes = this.content(table);
