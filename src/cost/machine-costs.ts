@@ -2,7 +2,9 @@ import type { Mechanism } from '../compiler/hook-plan.ts';
 import type { Instruction } from '../ebpf/instruction.ts';
 import {
   aluOperation,
+  callOpcode,
   classMask,
+  exitOpcode,
   instructionClass,
   loadImmediate64,
   operationMask,
@@ -49,9 +51,10 @@ export function attachCost(mechanism: Mechanism | 'fexit' | 'kretprobe' | 'sysca
   return (mechanism === 'syscall_exit' ? syscallExit : attached[mechanism]) + dispatch;
 }
 
-/** Machine instructions that one eBPF instruction becomes; a call and what it calls are counted elsewhere. */
+/** Machine instructions that one eBPF instruction becomes; calls and returns are counted with what is called. */
 export function instructionCost({ opcode, imm }: Instruction): number {
   if (opcode === loadImmediate64) return 1;
+  if (opcode === callOpcode || opcode === exitOpcode) return 0;
   switch (opcode & classMask) {
     case instructionClass.load:
       /* The second half of a 64-bit immediate. */

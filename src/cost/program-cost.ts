@@ -41,11 +41,11 @@ export interface ReturnCost {
 }
 
 /** Simulated runs for each likelihood and each assumption. */
-const runs = 96;
+const runs = 32;
 /** How likely two things that are compared are equal: runs of all outcomes are found by trying several. */
 const likelihoods = [1 / 64, 1 / 4, 1 / 2, 7 / 8, 63 / 64] as const;
 /** An outcome is typical at the first likelihood that gives so many runs of it. */
-const enoughRuns = 12;
+const enoughRuns = 6;
 
 /** Simulates the programs of a compiled hook. `runtime` is of the object that the program will be linked with. Pure. */
 export function hookCost(
@@ -102,11 +102,23 @@ function meanCost(samples: readonly Sample[]): number {
 
 function sampleRuns(entry: BuiltFunction, code: Codebase, assumed: Assumptions): Sample[] {
   const random = seededRandom(1);
-  const memo: RuntimeMemo = new Map();
+  const memo = memoOf(code, assumed);
   return likelihoods.flatMap((likelihood) => {
     const choices: Choices = { equal: () => random() < likelihood, above: () => random() < 0.5 };
     return Array.from({ length: runs }, () => ({ ...runOnce(entry, code, assumed, choices, memo), likelihood }));
   });
+}
+
+const memos = new WeakMap<Codebase['runtime'], Map<string, RuntimeMemo>>();
+
+/** What functions of the runtime cost is the same for all programs that call them. */
+function memoOf({ runtime, trustedArguments }: Codebase, assumed: Assumptions): RuntimeMemo {
+  const ofRuntime = memos.get(runtime) ?? new Map<string, RuntimeMemo>();
+  memos.set(runtime, ofRuntime);
+  const key = JSON.stringify([trustedArguments, assumed]);
+  const memo = ofRuntime.get(key) ?? new Map();
+  ofRuntime.set(key, memo);
+  return memo;
 }
 
 function runOnce(

@@ -15,6 +15,7 @@ import { refusalScenarios } from './refusals.ts';
 import { sigkillScenarios } from './sigkill.ts';
 import { socketScenarios } from './sockets.ts';
 import { syscallScenarios } from './syscalls.ts';
+import { topScenarios } from './top.ts';
 import { argumentTypeScenarios, tracepointScenarios } from './tracepoints.ts';
 
 /** The name under which the end of the agent that scenarios share is reported. */
@@ -39,6 +40,7 @@ const everyScenario: readonly Scenario[] = [
   ...cgroupRateScenarios,
   ...refusalScenarios,
   ...agentDeathScenarios,
+  ...topScenarios,
 ];
 
 /** Those for this machine's own kernel, or for an emulated one. */
