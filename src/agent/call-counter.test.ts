@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { RunStatistics } from '../kernel/program-stats.ts';
 import { countCalls } from './call-counter.ts';
-import { instructionTimeNs } from './machine-speed.ts';
+import { instructionTimeNs, measuringTimeNs } from './machine-speed.ts';
 
 const missing = process.getuid?.() === 0 ? '' : ' (skipped: loading programs needs root)';
 
@@ -17,5 +18,11 @@ describe.skipIf(missing !== '')(`on this kernel${missing}`, () => {
   test('an instruction takes some fraction of a nanosecond, or several where it is emulated', () => {
     expect(instructionTimeNs()).toBeGreaterThan(0.01);
     expect(instructionTimeNs()).toBeLessThan(100);
+  });
+
+  test('measuring a program takes time', () => {
+    using _statistics = new RunStatistics();
+    expect(measuringTimeNs()).toBeGreaterThan(0);
+    expect(measuringTimeNs()).toBeLessThan(100_000);
   });
 });

@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { defaultRunDirectory, type HooksFile, hooksFileName, NoAgent, readHooksFile } from '../agent/hooks-file.ts';
+import { measuringTimeNs } from '../agent/machine-speed.ts';
 import { countType, durationType, type OptionType } from '../config/option-types.ts';
 import { type Activity, activityOf, type StatsById } from '../cost/activity.ts';
 import { openProgram, type ProgramStats, programStats, RunStatistics } from '../kernel/program-stats.ts';
@@ -18,7 +19,8 @@ sensors and, as an estimate, of each policy. The kernel measures programs only w
   --run-dir DIR         of the agent (default ${defaultRunDirectory})
   -o, --output FORMAT   text (default) or json: one line for each reading
 
-Time is what the kernel counts inside a program, without the way into it; shares are of one CPU. A hook's time is divided
+Time is what the kernel counts inside a program, without the way into it and without reading the clock; shares are of
+one CPU. A hook's time is divided
 among its policies by how much of its program each accounts for.
 
 Examples:
@@ -51,6 +53,7 @@ export async function topCommand(args: string[]): Promise<number> {
 async function watch({ intervalMs, count, path, json }: TopSettings, interrupted: AbortSignal): Promise<void> {
   let hooks = readHooksFile(path);
   using _statistics = new RunStatistics();
+  const measuringNs = measuringTimeNs();
   let before = readStats(hooks);
   let since = performance.now();
   for (let reading = 0; reading < count; reading++) {
@@ -59,7 +62,7 @@ async function watch({ intervalMs, count, path, json }: TopSettings, interrupted
     hooks = readHooksFile(path);
     const after = readStats(hooks);
     const now = performance.now();
-    show(activityOf(hooks, before, after, (now - since) / 1000), hooks, json);
+    show(activityOf(hooks, { before, after, seconds: (now - since) / 1000, measuringNs }), hooks, json);
     before = after;
     since = now;
   }

@@ -31,7 +31,7 @@ const stats = (id: number, runCount: number, runTimeNs: number, missedRuns = 0):
 describe('activityOf', () => {
   const before = new Map([stats(1, 5, 1000), stats(2, 100, 50_000), stats(4, 1, 100)]);
   const after = new Map([stats(1, 5, 1000), stats(2, 1100, 450_000, 7), stats(3, 1000, 100_000), stats(4, 3, 4100)]);
-  const activity = activityOf(hooks, before, after, 2);
+  const activity = activityOf(hooks, { before, after, seconds: 2, measuringNs: 0 });
 
   test('gives rates, means and shares of the interval, the dearest first', () => {
     expect(activity.hooks.map(({ name }) => name)).toEqual(['busy', 'busy (return)', 'rare']);
@@ -50,6 +50,12 @@ describe('activityOf', () => {
     expect(a!.share).toBeCloseTo(0.00015, 9);
     expect(b).toMatchObject({ name: 'team/b', hooks: 1 });
     expect(b!.share).toBeCloseTo(0.0001, 9);
+  });
+
+  test('takes off what measuring takes', () => {
+    const { hooks: corrected } = activityOf(hooks, { before, after, seconds: 2, measuringNs: 150 });
+    expect(corrected.map(({ nsPerCall }) => nsPerCall)).toEqual([250, 0, 0]);
+    expect(corrected[0]!.share).toBeCloseTo(0.000125, 12);
   });
 
   test('adds everything up', () => {

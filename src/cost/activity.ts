@@ -42,12 +42,22 @@ export interface Activity {
 /** Statistics of programs by id. */
 export type StatsById = ReadonlyMap<number, ProgramStats>;
 
+/** Two readings of the same programs. */
+export interface Readings {
+  readonly before: StatsById;
+  readonly after: StatsById;
+  /** Between the two. */
+  readonly seconds: number;
+  /** What the kernel counts for a run of a program that does nothing: taken off each run. */
+  readonly measuringNs: number;
+}
+
 /**
  * What the programs of an agent did between two readings. A program that the first reading lacks has been loaded since.
  * Pure.
  */
-export function activityOf(hooks: HooksFile, before: StatsById, after: StatsById, seconds: number): Activity {
-  const activity = (program: ProgramEntry) => programActivity(program, before, after, seconds);
+export function activityOf(hooks: HooksFile, readings: Readings): Activity {
+  const activity = (program: ProgramEntry) => programActivity(program, readings);
   const ofHooks = hooks.hooks.flatMap((hook) => {
     const whole = activity(hook);
     const entry = { ...whole, policies: divide(hook.policies, whole.share) };
@@ -68,15 +78,13 @@ export function activityOf(hooks: HooksFile, before: StatsById, after: StatsById
 
 function programActivity(
   { name, section, programId }: ProgramEntry,
-  before: StatsById,
-  after: StatsById,
-  seconds: number,
+  { before, after, seconds, measuringNs }: Readings,
 ): ProgramActivity {
   const last = after.get(programId);
   const first = before.get(programId);
   const grown = (field: 'runCount' | 'runTimeNs' | 'missedRuns') => (last?.[field] ?? 0) - (first?.[field] ?? 0);
   const calls = grown('runCount');
-  const timeNs = grown('runTimeNs');
+  const timeNs = Math.max(0, grown('runTimeNs') - calls * measuringNs);
   return {
     name,
     section,

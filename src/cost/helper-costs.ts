@@ -27,9 +27,11 @@ const copyingText =
   (size, assumed) =>
     Math.round(start + perByte * Math.min(size ?? assumed.stringBytes, assumed.stringBytes));
 
-/** Counted like everything in `machine-costs.ts`. A lookup finds what it looks for: see `map-costs` for which map it is. */
+/** Counted like everything in `machine-costs.ts`. A lookup is one in a hash map, and finds. */
 const models: Readonly<Record<number, HelperModel>> = {
   [helpers.map_lookup_elem.id]: { cost: fixed(142), result: pointerTo('map') },
+  /* The program that follows is another. */
+  [helpers.tail_call.id]: { cost: fixed(21), result: zero },
   [helpers.map_update_elem.id]: { cost: fixed(458), result: zero },
   [helpers.map_delete_elem.id]: { cost: fixed(373), result: zero },
   [helpers.ktime_get_ns.id]: { cost: fixed(47), result: unknownData },
@@ -53,6 +55,14 @@ const models: Readonly<Record<number, HelperModel>> = {
   [helpers.ringbuf_discard.id]: { cost: fixed(51), result: unknownData },
   [helpers.ringbuf_query.id]: { cost: fixed(13), result: unknownData },
   [helpers.send_signal.id]: { cost: fixed(697), result: zero },
+};
+
+/** Functions of the kernel that are called by name. */
+export const kernelFunctions: Readonly<Record<string, { readonly cost: number; readonly result: AbstractValue }>> = {
+  /* The verifier replaces it by a move. */
+  bpf_rdonly_cast: { cost: 1, result: pointerTo('kernel') },
+  bpf_preempt_disable: { cost: 5, result: unknownData },
+  bpf_preempt_enable: { cost: 8, result: unknownData },
 };
 
 /** Lookups in arrays are inlined by the verifier. */

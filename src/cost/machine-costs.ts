@@ -13,7 +13,7 @@ import {
 
 /**
  * What things cost, in machine instructions of x86_64. All numbers were counted by QEMU (`-icount`, `mitigations=off`) on
- * Debian's 6.12 with `scripts/measure-costs.ts`, which prints them again.
+ * Debian's 6.12 with `test/cost/measure-costs.ts`, which prints them again.
  */
 
 /** Calling a function of the program and coming back: call, endbr64, the patchable nop, frame pointer, leave, ret. */
@@ -26,11 +26,14 @@ export const addressCheck = { withOffset: 7, withoutOffset: 6 } as const;
 /** `bpf_loop` is inlined: counting and the call of each turn, without what the callback does. */
 export const loopTurn = 7;
 
+/** How an entry or a return program is attached. */
+export type AttachMechanism = Mechanism | 'fexit' | 'kretprobe' | 'syscall_exit';
+
 /**
- * From the hooked function into the dispatcher and back, with the smallest program there is (open and close of a file;
+ * From the hooked function into an attached program and back, with the smallest program there is (open and close of a file;
  * getppid for raw_syscalls). What the first program on system calls costs all of them is in the tracepoints' numbers.
  */
-const attached: Readonly<Record<Mechanism | 'fexit' | 'kretprobe', number>> = {
+const attached: Readonly<Record<Exclude<AttachMechanism, 'syscall_exit'>, number>> = {
   fentry: 127,
   lsm: 184,
   fmod_ret: 197,
@@ -43,12 +46,10 @@ const attached: Readonly<Record<Mechanism | 'fexit' | 'kretprobe', number>> = {
 };
 /** A tracepoint on the return of a system call. */
 const syscallExit = 436;
-/** The generation's number is looked up and the program of the slot jumped into. */
-export const dispatch = 42;
 
-/** Instructions between the hooked function and the first of a hook's program, and back. */
-export function attachCost(mechanism: Mechanism | 'fexit' | 'kretprobe' | 'syscall_exit'): number {
-  return (mechanism === 'syscall_exit' ? syscallExit : attached[mechanism]) + dispatch;
+/** Instructions between the hooked function and the first of an attached program, and back. */
+export function attachCost(mechanism: AttachMechanism): number {
+  return mechanism === 'syscall_exit' ? syscallExit : attached[mechanism];
 }
 
 /** Machine instructions that one eBPF instruction becomes; calls and returns are counted with what is called. */

@@ -1,6 +1,5 @@
 import type { ObjectInstruction } from '../ebpf/object-functions.ts';
 import {
-  aluOperation,
   callOpcode,
   classMask,
   exitOpcode,
@@ -9,12 +8,15 @@ import {
   loadImmediate64,
   operationMask,
   sourceRegister,
+  widthBits,
+  widthMask,
 } from '../ebpf/opcodes.ts';
-import { frame, frameValue } from '../events/wire.ts';
 import { type AbstractValue, knownNumber, pointerTo, unknownData, zero } from './abstract-value.ts';
+import { calculate } from './arithmetic.ts';
 import type { Assumptions } from './assumptions.ts';
 import { type Choices, found, isTaken, usual } from './choices.ts';
-import { helperModel, inlinedLookups } from './helper-costs.ts';
+import { FrameMemory } from './frame-memory.ts';
+import { helperModel, inlinedLookups, kernelFunctions } from './helper-costs.ts';
 import { addressCheck, functionCall, instructionCost, loopTurn, savedRegister, stackSetup } from './machine-costs.ts';
 
 export interface Code {
@@ -39,7 +41,7 @@ export class UnknownCost extends Error {
 
 /** More than any program the verifier accepts does in one run. */
 const mostSteps = 1_000_000;
-const helperId = { mapLookup: 1, tailCall: 12, loop: 181 } as const;
+const helperId = { mapLookup: 1, loop: 181 } as const;
 const atomicMode = 0xc0;
 const modeBits = 0xe0;
 const exchange = 0xe1;
@@ -58,9 +60,7 @@ export class Machine {
   readonly #assumed: Assumptions;
   readonly #choices: Choices;
   readonly #memo: RuntimeMemo;
-  /** Words of the frame by offset; they are 0 when a run claims it. */
-  readonly #frame = new Map<number, AbstractValue>();
-  #matched = false;
+  readonly #frame = new FrameMemory();
   #steps = 0;
 
   constructor(code: Codebase, assumed: Assumptions, choices: Choices, memo: RuntimeMemo) {
@@ -72,7 +72,7 @@ export class Machine {
 
   /** Whether a selector matched so far. */
   get matched(): boolean {
-    return this.#matched;
+    return this.#frame.matched;
   }
 
   /** The program itself: what its attachment costs is not counted. */
@@ -128,26 +128,18 @@ export class Machine {
     return isTaken(opcode & operationMask, registers[dst]!, right, choices);
   }
 
-  #load({ offset }: ObjectInstruction, base: AbstractValue, stack: Map<number, AbstractValue>): AbstractValue {
+  #load(instruction: ObjectInstruction, base: AbstractValue, stack: Map<number, AbstractValue>): AbstractValue {
+    const { offset } = instruction;
     if (base.kind === 'pointer' && base.to !== 'kernel') {
       const at = base.offset + offset;
       if (base.to === 'stack') return stack.get(at) ?? unknownData;
-      if (base.to === 'frame') return this.#loadFrame(at);
-      return base.to === 'context' ? { kind: 'unknown', nature: 'argument' } : unknownData;
+      if (base.to === 'frame') return this.#frame.load(at);
+      if (base.to === 'context') return { kind: 'unknown', nature: 'argument' };
+      return loadConstant(base, instruction) ?? unknownData;
     }
     const isTrusted = base.kind === 'unknown' && base.nature === 'argument' && this.#code.trustedArguments;
     if (!isTrusted) this.cost += offset === 0 ? addressCheck.withoutOffset : addressCheck.withOffset;
     return pointerOrData;
-  }
-
-  #loadFrame(at: number): AbstractValue {
-    const known = this.#frame.get(at);
-    if (known !== undefined) return known;
-    if (isControlWord(at)) return zero;
-    if (at < frame.at.values || at >= frame.at.strings) return unknownData;
-    const field = (at - frame.at.values) % frameValue.size;
-    if (field === frameValue.at.status) return { kind: 'unknown', nature: 'status' };
-    return field === frameValue.at.length ? { kind: 'unknown', nature: 'length' } : unknownData;
   }
 
   #store(instruction: ObjectInstruction, registers: AbstractValue[], stack: Map<number, AbstractValue>): void {
@@ -163,9 +155,7 @@ export class Machine {
     if (base.kind !== 'pointer') return;
     const at = base.offset + offset;
     if (base.to === 'stack') stack.set(at, value);
-    if (base.to !== 'frame') return;
-    this.#frame.set(at, value);
-    if (value.kind === 'number' && value.value !== 0n && isMatchWord(at)) this.#matched = true;
+    if (base.to === 'frame') this.#frame.store(at, value);
   }
 
   #call(
@@ -178,10 +168,10 @@ export class Machine {
   ): AbstractValue {
     const name = instruction.relocation?.symbol;
     if (name === undefined) return this.#callHelper(instruction.imm, caller, registers, stack);
-    /* The verifier replaces it by a move. */
-    if (name === 'bpf_rdonly_cast') {
-      this.cost += 1;
-      return pointerTo('kernel');
+    const kernelFunction = kernelFunctions[name];
+    if (kernelFunction !== undefined) {
+      this.cost += kernelFunction.cost;
+      return kernelFunction.result;
     }
     const generated = this.#code.generated.get(name);
     if (generated !== undefined) {
@@ -264,7 +254,19 @@ export type RuntimeMemo = Map<string, { readonly cost: number; readonly result: 
 /** Addresses of maps and callbacks are values of their own. */
 const mapNames = new WeakMap<AbstractValue, string>();
 const callbackNames = new WeakMap<AbstractValue, string>();
+const constants = new WeakMap<AbstractValue, Uint8Array>();
 const pointerOrData: AbstractValue = unknownData;
+const widths = new Map<number, number>(Object.entries(widthBits).map(([bytes, bits]) => [bits, Number(bytes)]));
+
+/** What a load from read-only data finds. */
+function loadConstant(base: AbstractValue, { opcode, offset }: ObjectInstruction): AbstractValue | undefined {
+  const bytes = constants.get(base);
+  const width = widths.get(opcode & widthMask)!;
+  if (bytes === undefined || offset < 0 || offset + width > bytes.length) return undefined;
+  let value = 0n;
+  for (let at = width - 1; at >= 0; at--) value = (value << 8n) | BigInt(bytes[offset + at]!);
+  return knownNumber(value);
+}
 
 function immediateOf(first: ObjectInstruction, second: ObjectInstruction | undefined): AbstractValue {
   if (first.callback !== undefined) {
@@ -275,67 +277,10 @@ function immediateOf(first: ObjectInstruction, second: ObjectInstruction | undef
   if (first.relocation !== undefined) {
     const value = pointerTo('map');
     mapNames.set(value, first.relocation.symbol);
+    if (first.constant !== undefined) constants.set(value, first.constant);
     return value;
   }
   return knownNumber((BigInt(second?.imm ?? 0) << 32n) | BigInt(first.imm >>> 0));
-}
-
-function calculate(
-  { opcode, dst, src, imm }: ObjectInstruction,
-  registers: readonly AbstractValue[],
-  is32: boolean,
-): AbstractValue {
-  const operation = opcode & operationMask;
-  const right = opcode & sourceRegister && operation !== aluOperation.end ? registers[src]! : knownNumber(BigInt(imm));
-  const left = registers[dst]!;
-  if (operation === aluOperation.mov) {
-    return right.kind === 'number' && is32 ? knownNumber(BigInt.asUintN(32, right.value)) : right;
-  }
-  if (left.kind === 'number' && right.kind === 'number')
-    return calculateNumbers(operation, left.value, right.value, is32);
-  if (left.kind === 'pointer') return movePointer(left, operation, right);
-  if (operation === aluOperation.add && right.kind === 'pointer') return { ...right };
-  return left.kind === 'unknown' ? left : right.kind === 'unknown' ? right : unknownData;
-}
-
-function movePointer(
-  left: AbstractValue & { kind: 'pointer' },
-  operation: number,
-  right: AbstractValue,
-): AbstractValue {
-  if (operation !== aluOperation.add && operation !== aluOperation.sub) return unknownData;
-  if (right.kind === 'pointer') return unknownData;
-  const distance = right.kind === 'number' ? Number(BigInt.asIntN(64, right.value)) : 0;
-  return pointerTo(left.to, left.offset + (operation === aluOperation.add ? distance : -distance));
-}
-
-function calculateNumbers(operation: number, left: bigint, right: bigint, is32: boolean): AbstractValue {
-  const width = is32 ? 32 : 64;
-  const result = arithmetic(operation, BigInt.asUintN(width, left), BigInt.asUintN(width, right), width);
-  return result === undefined ? unknownData : knownNumber(BigInt.asUintN(width, result));
-}
-
-function arithmetic(operation: number, left: bigint, right: bigint, width: number): bigint | undefined {
-  switch (operation) {
-    case aluOperation.add:
-      return left + right;
-    case aluOperation.sub:
-      return left - right;
-    case aluOperation.mul:
-      return left * right;
-    case aluOperation.or:
-      return left | right;
-    case aluOperation.and:
-      return left & right;
-    case aluOperation.xor:
-      return left ^ right;
-    case aluOperation.lsh:
-      return left << (right & BigInt(width - 1));
-    case aluOperation.rsh:
-      return left >> (right & BigInt(width - 1));
-    default:
-      return undefined;
-  }
 }
 
 function freshRegisters(): AbstractValue[] {
@@ -374,22 +319,6 @@ function describe(value: AbstractValue): string {
 function forget(stack: Map<number, AbstractValue>, from: number, size: AbstractValue | undefined): void {
   const to = size?.kind === 'number' ? from + Number(size.value) : 0;
   for (const at of [...stack.keys()]) if (at >= from && at < to) stack.delete(at);
-}
-
-const controlWords = new Set<number>(
-  (['done', 'want', 'signals', 'refusals', 'call_id'] as const).map((field) => frame.at[field]),
-);
-const wordArrays = (['matches', 'candidates', 'atoms'] as const).map((name) => {
-  const { offset, size, count } = frame.fields.find((field) => field.name === name)!;
-  return { name, from: offset, to: offset + size * count };
-});
-
-function isControlWord(at: number): boolean {
-  return controlWords.has(at) || wordArrays.some(({ from, to }) => at >= from && at < to);
-}
-
-function isMatchWord(at: number): boolean {
-  return wordArrays.some(({ name, from, to }) => name === 'matches' && at >= from && at < to);
 }
 
 const costOfRegisters = new WeakMap<Code, number>();

@@ -4,6 +4,7 @@ import type { BuiltFunction } from '../ebpf/instruction.ts';
 import type { ObjectFunction } from '../ebpf/object-functions.ts';
 import { type Assumptions, leastAssumed, mostAssumed, typicallyAssumed } from './assumptions.ts';
 import type { Choices } from './choices.ts';
+import { dispatchCost } from './dispatch-cost.ts';
 import { type Code, type Codebase, Machine, type RuntimeMemo } from './machine.ts';
 import { attachCost } from './machine-costs.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -55,7 +56,7 @@ export function hookCost(
 ): HookCost {
   const { attach } = hook.plan;
   return {
-    attach: attachCost(attach.mechanism),
+    attach: attachCost(attach.mechanism) + dispatchCost(),
     outcomes: programCost(hook.entry, runtime, facts),
     returns: hook.returns && attach.returns && returnCost(hook.returns, attach.returns.mechanism, runtime, facts),
   };
@@ -148,7 +149,7 @@ function returnCost(
     return machine.cost;
   };
   return {
-    attach: attachCost(mechanism === 'tracepoint' ? 'syscall_exit' : mechanism),
+    attach: attachCost(mechanism === 'tracepoint' ? 'syscall_exit' : mechanism) + dispatchCost(),
     notAwaited: costWhen(false),
     awaited: costWhen(true),
   };

@@ -13,6 +13,8 @@ export interface ObjectFunction {
 export interface ObjectInstruction extends Instruction {
   /** Name of the function whose address is loaded: what `bpf_loop` calls. */
   readonly callback?: string;
+  /** The bytes of the constant (`.rodata`) whose address is loaded, as they are before anybody sets them. */
+  readonly constant?: Uint8Array;
 }
 
 /** The functions of a relocatable BPF object by name, hidden and static ones included. Throws when the bytes are no ELF file. */
@@ -42,7 +44,9 @@ function resolveCalls(file: ElfFile, section: number): ObjectInstruction[] {
     if (instruction.opcode !== loadImmediate64 || symbol === undefined) return instruction;
     const callback = symbol.isCode ? file.functionAt(symbol.section, symbol.value + instruction.imm) : undefined;
     if (callback !== undefined) return { ...instruction, callback };
-    return { ...instruction, relocation: { kind: 'map', symbol: symbol.name } };
+    const constant = file.constantAt(symbol.section, symbol.value + instruction.imm);
+    const named: ObjectInstruction = { ...instruction, relocation: { kind: 'map', symbol: symbol.name } };
+    return constant === undefined ? named : { ...named, constant };
   });
 }
 
@@ -120,6 +124,17 @@ class ElfFile {
     return this.symbols.find(
       ({ type, section: of, value }) => type === symbolType.function && of === section && value === offset,
     )?.name;
+  }
+
+  constantAt(section: number, offset: number): Uint8Array | undefined {
+    return section > 0 && section < this.#count && this.#name(section).startsWith('.rodata')
+      ? this.content(section).subarray(offset)
+      : undefined;
+  }
+
+  #name(section: number): string {
+    const names = this.content(this.#view.getUint16(62, true));
+    return textAt(names, this.#view.getUint32(this.#header(section), true));
   }
 
   #readSymbols(): ElfSymbolRecord[] {
