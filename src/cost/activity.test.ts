@@ -58,6 +58,12 @@ describe('activityOf', () => {
     expect(corrected[0]!.share).toBeCloseTo(0.000125, 12);
   });
 
+  test('a program that has gone has done nothing', () => {
+    const gone = new Map([...after].filter(([id]) => id !== 2));
+    const { hooks: rest } = activityOf(hooks, { before, after: gone, seconds: 2, measuringNs: 0 });
+    expect(rest.find(({ name }) => name === 'busy')).toMatchObject({ callsPerSecond: 0, share: 0, missed: 0 });
+  });
+
   test('adds everything up', () => {
     expect(activity.share).toBeCloseTo(504_000 / 2e9, 12);
   });

@@ -82,7 +82,9 @@ function programActivity(
 ): ProgramActivity {
   const last = after.get(programId);
   const first = before.get(programId);
-  const grown = (field: 'runCount' | 'runTimeNs' | 'missedRuns') => (last?.[field] ?? 0) - (first?.[field] ?? 0);
+  /* A program that has gone in between has done nothing that is known. */
+  const grown = (field: 'runCount' | 'runTimeNs' | 'missedRuns') =>
+    last === undefined ? 0 : last[field] - (first?.[field] ?? 0);
   const calls = grown('runCount');
   const timeNs = Math.max(0, grown('runTimeNs') - calls * measuringNs);
   return {
