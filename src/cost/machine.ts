@@ -16,7 +16,7 @@ import { calculate } from './arithmetic.ts';
 import type { Assumptions } from './assumptions.ts';
 import { type Choices, found, isTaken, usual } from './choices.ts';
 import { FrameMemory } from './frame-memory.ts';
-import { helperModel, inlinedLookups, kernelFunctions } from './helper-costs.ts';
+import { helperModel, kernelFunctions, lookupCosts } from './helper-costs.ts';
 import { addressCheck, functionCall, instructionCost, loopTurn, savedRegister, stackSetup } from './machine-costs.ts';
 
 export interface Code {
@@ -219,7 +219,7 @@ export class Machine {
 
   #lookUp(map: AbstractValue, hashCost: number): AbstractValue {
     const name = mapNames.get(map) ?? '';
-    this.cost += inlinedLookups[name] ?? hashCost;
+    this.cost += lookupCosts[name] ?? hashCost;
     if (name === 'pending' && !this.#assumed.returnAwaited) return zero;
     return pointerTo('map');
   }
