@@ -56,7 +56,7 @@ export function hookCost(
 ): HookCost {
   const { attach } = hook.plan;
   return {
-    attach: attachCost(attach.mechanism) + dispatchCost(),
+    attach: attachCost(attach.mechanism, facts.version) + dispatchCost(),
     outcomes: programCost(hook.entry, runtime, facts),
     returns: hook.returns && attach.returns && returnCost(hook.returns, attach.returns.mechanism, runtime, facts),
   };
@@ -149,7 +149,7 @@ function returnCost(
     return machine.cost;
   };
   return {
-    attach: attachCost(mechanism === 'tracepoint' ? 'syscall_exit' : mechanism) + dispatchCost(),
+    attach: attachCost(mechanism === 'tracepoint' ? 'syscall_exit' : mechanism, facts.version) + dispatchCost(),
     notAwaited: costWhen(false),
     awaited: costWhen(true),
   };
