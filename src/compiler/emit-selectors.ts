@@ -16,7 +16,7 @@ import { type HookCode, readerName, valueById } from './hook-code.ts';
 import type { PlanSpec, PlanTest } from './hook-plan.ts';
 import { type CodePart, emitPart } from './outline.ts';
 import { effectWeight } from './string-tree.ts';
-import { openTests } from './value-trees.ts';
+import { firstValue, neverHolds, openTests } from './value-trees.ts';
 
 /**
  * Emits the code of the specifications that a tree only proposes: bit i of `frame.candidates` stands for the i-th.
@@ -34,7 +34,7 @@ export function emitCandidates(code: FunctionBuilder, hook: HookCode): void {
 }
 
 function candidateSpecs({ plan }: HookCode): PlanSpec[] {
-  return plan.specs.filter((spec) => spec.candidate >= 0);
+  return plan.specs.filter((spec) => spec.candidate >= 0).sort((left, right) => left.candidate - right.candidate);
 }
 
 /** Estimated instructions of `emitCandidates`, rather too many. */
@@ -80,15 +80,23 @@ function candidateMask(specs: readonly PlanSpec[]): bigint {
   return specs.reduce((bits, spec) => bits | (1n << BigInt(spec.candidate % 64)), 0n);
 }
 
-function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSpec[]): void {
+/** Values that have been read wherever the code is reached: by id. */
+type Known = ReadonlySet<number>;
+
+function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSpec[], known: Known = new Set()): void {
   const end = code.newLabel('group');
   emitJumpUnlessSet(code, wordOffset(specs), candidateMask(specs), end);
+  /* Whichever of them is proposed needs the value: read in each of them, it would be verified in each. */
+  const first = firstValue(specs[0]!);
+  const shared = first !== undefined && specs.every((spec) => firstValue(spec) === first) ? [first] : [];
+  for (const id of shared) emitEnsureRead(code, hook, id, known);
+  const all = new Set([...known, ...shared]);
   if (specs.length === 1) {
-    emitSpec(code, hook, specs[0]!);
+    emitSpec(code, hook, specs[0]!, all);
   } else {
     const middle = specs.length >> 1;
-    emitGroup(code, hook, specs.slice(0, middle));
-    emitGroup(code, hook, specs.slice(middle));
+    emitGroup(code, hook, specs.slice(0, middle), all);
+    emitGroup(code, hook, specs.slice(middle), all);
   }
   code.place(end);
 }
@@ -97,13 +105,13 @@ function emitGroup(code: FunctionBuilder, hook: HookCode, specs: readonly PlanSp
  * The selectors of one specification in their order: the first that matches acts, the others are not tried. Nothing is
  * written that no run can reach: the verifier refuses it.
  */
-function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
+function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec, known: Known): void {
   const end = code.newLabel('spec');
   for (const selector of spec.selectors) {
     const tests = openTests(spec, selector);
     if (tests.some(neverHolds)) continue;
     const next = code.newLabel('selector');
-    for (const test of tests) emitTest(code, hook, test, next);
+    for (const test of tests) emitTest(code, hook, test, known, next);
     code.line(selector.source);
     emitEffect(code, selectorEffect(selector));
     if (tests.length === 0) break;
@@ -113,16 +121,11 @@ function emitSpec(code: FunctionBuilder, hook: HookCode, spec: PlanSpec): void {
   code.place(end);
 }
 
-/** `GT` the greatest number of the type. */
-function neverHolds({ match, negate }: PlanTest): boolean {
-  return !negate && match.kind === 'ranges' && match.ranges.length === 0;
-}
-
 /** Falls through when the test holds, else jumps to `fail`. */
-function emitTest(code: FunctionBuilder, hook: HookCode, test: PlanTest, fail: Label): void {
+function emitTest(code: FunctionBuilder, hook: HookCode, test: PlanTest, known: Known, fail: Label): void {
   const value = valueById(hook, test.value);
   code.line(test.source);
-  emitEnsureRead(code, hook, value.id);
+  emitEnsureRead(code, hook, value.id, known);
   const pass = code.newLabel('pass');
   /* What cannot be read matches exactly the negated tests. */
   const onMatch = test.negate ? fail : pass;
@@ -137,13 +140,13 @@ function emitTest(code: FunctionBuilder, hook: HookCode, test: PlanTest, fail: L
 }
 
 /** Reads a value, and evaluates its trees, unless this run has done so. */
-export function emitEnsureRead(code: FunctionBuilder, hook: HookCode, id: number): void {
-  if (hook.eager.has(id)) return;
-  const known = code.newLabel('known');
-  emitJumpIfSet(code, frame.at.done, 1n << BigInt(id), known);
+export function emitEnsureRead(code: FunctionBuilder, hook: HookCode, id: number, known: Known = new Set()): void {
+  if (hook.eager.has(id) || known.has(id)) return;
+  const done = code.newLabel('known');
+  emitJumpIfSet(code, frame.at.done, 1n << BigInt(id), done);
   code
     .movReg(R1, R7)
     .movReg(R2, R6)
     .callFunction(readerName(valueById(hook, id)));
-  code.place(known);
+  code.place(done);
 }

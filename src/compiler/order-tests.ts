@@ -1,6 +1,6 @@
 import type { PlanSelector, PlanSpec, PlanTest } from './hook-plan.ts';
 import { matchKey } from './match-key.ts';
-import { eagerValues, openTests } from './value-trees.ts';
+import { eagerValues, firstValue, openTests } from './value-trees.ts';
 
 export interface OrderedSpecs {
   readonly specs: readonly PlanSpec[];
@@ -8,8 +8,8 @@ export interface OrderedSpecs {
 }
 
 /**
- * Puts the tests of each selector in the order in which they are tried, cheapest first, and gives the sets of strings
- * that they ask about their bits. `costOf` is what reading the value of a test costs.
+ * Puts the tests of each selector in the order in which they are tried, cheapest first, and numbers candidates and the
+ * sets of strings that tests ask about. `costOf` is what reading the value of a test costs.
  */
 export function orderTests(specs: readonly PlanSpec[], costOf: (test: PlanTest) => number): OrderedSpecs {
   const eager = eagerValues({ specs });
@@ -28,7 +28,15 @@ export function orderTests(specs: readonly PlanSpec[], costOf: (test: PlanTest) 
     ...spec,
     selectors: spec.selectors.map((selector) => orderSelector(spec, selector)),
   }));
-  return { specs: ordered, atomCount: atoms.size };
+  return { specs: numberCandidates(ordered), atomCount: atoms.size };
+}
+
+/** Those that compare the same value first lie together: it is then read, and verified, once for a group of them. */
+function numberCandidates(specs: readonly PlanSpec[]): PlanSpec[] {
+  const candidates = specs.filter(({ candidate }) => candidate >= 0);
+  candidates.sort((left, right) => (firstValue(left) ?? -1) - (firstValue(right) ?? -1));
+  const numbers = new Map(candidates.map((spec, number) => [spec, number]));
+  return specs.map((spec) => ({ ...spec, candidate: numbers.get(spec) ?? -1 }));
 }
 
 function withAtom(test: PlanTest, atoms: Map<string, number>): PlanTest {

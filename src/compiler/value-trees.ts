@@ -53,6 +53,17 @@ export function openTests(spec: PlanSpec, selector: PlanSelector): readonly Plan
   return proposed ? selector.tests.filter((test) => test !== selector.index) : selector.tests;
 }
 
+/** `GT` the greatest number of the type. */
+export function neverHolds({ match, negate }: PlanTest): boolean {
+  return !negate && match.kind === 'ranges' && match.ranges.length === 0;
+}
+
+/** Id of the value that is compared first whenever the specification is proposed; undefined when nothing is. */
+export function firstValue(spec: PlanSpec): number | undefined {
+  const possible = spec.selectors.map((selector) => openTests(spec, selector)).find((tests) => !tests.some(neverHolds));
+  return possible?.[0]?.value;
+}
+
 /** Ids of the values whose trees propose selectors: every run has to read them. */
 export function eagerValues({ specs }: Pick<HookPlan, 'specs'>): Set<number> {
   const eager = new Set<number>();
