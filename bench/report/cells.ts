@@ -26,7 +26,7 @@ const notMeasured = { failed: 'failed', impossible: 'cannot' } as const;
 /** The texts of one row. */
 export function cellsOf(row: Row, result: RowResult): Cells {
   const added = row.unit === 'instructions' && result.status === 'measured' && result.without !== undefined;
-  const show = (value: number) => `${added ? '+' : ''}${formatValue(row.unit, value)}`;
+  const show = (value: number) => `${added && value >= 0 ? '+' : ''}${formatValue(row.unit, value)}`;
   return {
     title: row.title,
     without: added ? formatValue('instructions', result.without!) : '',
