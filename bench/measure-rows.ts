@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { repositoryRoot } from '../test/vm/repository-root.ts';
 import { consoleTail, runInVm } from '../test/vm/run-in-vm.ts';
 import type { MachineKind, Row, RowResult } from './row.ts';
+import { RowWatch } from './row-watch.ts';
 
 /** A row may take this long on the host's clock. */
 const rowTimeoutMs = 1_200_000;
@@ -55,7 +56,7 @@ async function bootFor(
   progress: (line: string) => void,
 ): Promise<Boot> {
   const outDir = mkdtempSync(path.join(tmpdir(), 'jatai-bench-'));
-  const watch = new RowWatch(path.join(outDir, 'results'), progress);
+  const watch = new RowWatch(path.join(outDir, 'results'), rowTimeoutMs, progress);
   try {
     writeFileSync(path.join(outDir, 'ids'), rows.map(({ id }) => id).join('\n'));
     const { status, failure, stderr, console } = await runInVm({
@@ -80,57 +81,6 @@ async function bootFor(
     watch.end();
     rmSync(outDir, { recursive: true, force: true });
   }
-}
-
-/** Follows the file of results while it grows; aborts the guest when a row takes too long. */
-class RowWatch {
-  readonly #file: string;
-  readonly #progress: (line: string) => void;
-  readonly #controller = new AbortController();
-  readonly #timer = setInterval(() => this.#read(), 1000);
-  readonly #results: RowResult[] = [];
-  #lines = 0;
-  #unfinished: string | undefined;
-  #since = performance.now();
-
-  constructor(file: string, progress: (line: string) => void) {
-    this.#file = file;
-    this.#progress = progress;
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  end(): { results: readonly RowResult[]; unfinished: string | undefined } {
-    clearInterval(this.#timer);
-    this.#read();
-    return { results: this.#results, unfinished: this.#unfinished };
-  }
-
-  #read(): void {
-    const lines = existsSync(this.#file) ? readFileSync(this.#file, 'utf8').split('\n').slice(0, -1) : [];
-    for (const line of lines.slice(this.#lines)) this.#take(JSON.parse(line));
-    this.#lines = lines.length;
-    if (performance.now() - this.#since > rowTimeoutMs) this.#controller.abort();
-  }
-
-  #take(line: RowResult | { id: string; status: 'started' }): void {
-    if (line.status === 'started') {
-      this.#unfinished = line.id;
-    } else {
-      this.#unfinished = undefined;
-      this.#results.push(line);
-      const seconds = ((performance.now() - this.#since) / 1000).toFixed(0);
-      this.#progress(`${line.id}: ${outcome(line)} (${seconds} s)`);
-    }
-    this.#since = performance.now();
-  }
-}
-
-function outcome(result: RowResult): string {
-  if (result.status !== 'measured') return `${result.status}: ${result.reason}`;
-  return String(Number(result.value.toPrecision(6)));
 }
 
 /** An emulated processor needs half a minute to strip and compile the agent's sources when the cache is empty. */
