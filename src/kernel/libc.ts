@@ -35,7 +35,14 @@ export const syscallFsmount = libc.func(
 /** Returns the address, or -1; addresses above 2^53 come as `bigint`. */
 export const mmap = libc.func(
   'intptr_t mmap(void *addr, size_t length, int prot, int flags, int fd, int64_t offset)',
-) as (address: null, length: number, protection: number, flags: number, fd: number, offset: number) => number | bigint;
+) as (
+  address: bigint | null,
+  length: number,
+  protection: number,
+  flags: number,
+  fd: number,
+  offset: number,
+) => number | bigint;
 
 export const munmap = libc.func('int munmap(void *addr, size_t length)') as (address: bigint, length: number) => number;
 
@@ -95,6 +102,8 @@ export const vsnprintf = libc.func('int vsnprintf(void *text, size_t size, const
 export const PROT_READ = 1;
 export const PROT_WRITE = 2;
 export const MAP_SHARED = 1;
+/** Replaces what is mapped at the address. */
+export const MAP_FIXED = 0x10;
 export const MFD_CLOEXEC = 1;
 export const AF_UNIX = 1;
 export const SOCK_DGRAM = 2;

@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { BpfMap } from './bpf-map.ts';
 import { PROT_READ, PROT_WRITE, pageSize } from './libc.ts';
 import { MemoryMapping } from './memory-mapping.ts';
+import { RingWindow } from './ring-window.ts';
 
 /**
  * Memory of a BPF ring buffer of `size` bytes, a power of two (Linux 5.8, kernel/bpf/ringbuf.c):
@@ -15,14 +16,15 @@ import { MemoryMapping } from './memory-mapping.ts';
  * kernel still writes it (busy), bit 30 when it was discarded.
  */
 const HEADER_BYTES = 8;
+const TIME_BYTES = 8;
 const DISCARD_BIT = 0x4000_0000;
 const LENGTH_MASK = 0x3fff_ffff;
 /** Part of the ring after which its space is given back to the kernel, also in the middle of a long batch. */
 const PUBLISH_FRACTION = 16;
 
 /**
- * Called for each record with the whole data area and where in it the record's bytes are. They are valid only during the
- * call: the kernel may write there afterwards.
+ * Called for each record with mapped data and where in it the record's bytes are. They are valid only during the call: the
+ * kernel may write there afterwards, and other data may be mapped.
  */
 export type RecordVisitor = (data: Buffer, offset: number, length: number) => void;
 
@@ -49,8 +51,7 @@ export class RingBuffer {
   readonly #consumer: BigUint64Array;
   /** Low and high half of the producer position. */
   readonly #producer: Int32Array;
-  readonly #headers: Int32Array;
-  readonly #data: Buffer;
+  readonly #window: RingWindow;
   /** Bytes consumed since the map was created: where the next record starts. */
   #position: number;
   #published: number;
@@ -66,12 +67,10 @@ export class RingBuffer {
     );
     const label = `ring buffer of descriptor ${this.#fd}`;
     this.#consumerMapping = new MemoryMapping(label, this.#fd, 0, pageSize, PROT_READ | PROT_WRITE);
-    this.#producerMapping = new MemoryMapping(label, this.#fd, pageSize, pageSize + 2 * this.size, PROT_READ);
-    const memory = this.#producerMapping.buffer;
+    this.#producerMapping = new MemoryMapping(label, this.#fd, pageSize, pageSize, PROT_READ);
+    this.#window = new RingWindow(label, this.#fd, 2 * pageSize, 2 * this.size);
     this.#consumer = new BigUint64Array(this.#consumerMapping.buffer, 0, 1);
-    this.#producer = new Int32Array(memory, 0, 2);
-    this.#headers = new Int32Array(memory, pageSize, (2 * this.size) / 4);
-    this.#data = Buffer.from(memory, pageSize, 2 * this.size);
+    this.#producer = new Int32Array(this.#producerMapping.buffer, 0, 2);
     this.#position = Number(Atomics.load(this.#consumer, 0));
     this.#published = this.#position;
   }
@@ -151,6 +150,7 @@ export class RingBuffer {
     this.#closed = true;
     this.#consumerMapping.close();
     this.#producerMapping.close();
+    this.#window.close();
   }
 
   [Symbol.dispose](): void {
@@ -176,7 +176,9 @@ export class RingBuffer {
       this.#advance(header);
       if (!discarded) {
         count++;
-        visit(this.#data, offset, header & LENGTH_MASK);
+        const length = header & LENGTH_MASK;
+        const place = this.#window.seek(offset, length);
+        visit(this.#window.bytes, place, length);
       }
       if (this.#position - this.#published >= publishBytes) {
         this.#publish();
@@ -187,13 +189,16 @@ export class RingBuffer {
 
   /** Of the record at the position: negative while the kernel writes it. */
   #header(): number {
-    return Atomics.load(this.#headers, (this.#position & (this.size - 1)) >>> 2);
+    const place = this.#window.seek(this.#position & (this.size - 1), HEADER_BYTES);
+    return Atomics.load(this.#window.words, place >>> 2);
   }
 
   /** Near enough: above 2^53 ns (104 days) neighbours within some nanoseconds count as equal. */
   #time(timeAt: number): number {
-    const word = ((this.#position & (this.size - 1)) + HEADER_BYTES + timeAt) >>> 2;
-    return this.#headers[word + 1]! * 0x1_0000_0000 + (this.#headers[word]! >>> 0);
+    const offset = (this.#position & (this.size - 1)) + HEADER_BYTES + timeAt;
+    const word = this.#window.seek(offset, TIME_BYTES) >>> 2;
+    const { words } = this.#window;
+    return words[word + 1]! * 0x1_0000_0000 + (words[word]! >>> 0);
   }
 
   #advance(header: number): void {
