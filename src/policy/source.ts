@@ -124,17 +124,3 @@ function scalarInteger(node: SourceNode | undefined): Located<number> | undefine
   if (node?.kind !== 'scalar' || typeof node.value !== 'number') return undefined;
   return { value: node.value, position: node.position };
 }
-
-/** The same data without positions, as ajv wants it. */
-export function plainValue(node: SourceNode): unknown {
-  switch (node.kind) {
-    case 'map':
-      return Object.fromEntries(node.entries.map((entry) => [entry.key, plainValue(entry.value)]));
-    case 'list':
-      return node.items.map(plainValue);
-    case 'scalar':
-      return node.value;
-    default:
-      return node satisfies never;
-  }
-}

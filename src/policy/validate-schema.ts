@@ -1,105 +1,38 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Report } from './finding.ts';
-import type { Position } from './model.ts';
 import { policySchema } from './schema.ts';
 import type { Schema } from './schema-types.ts';
-import { keyPositionOf, plainValue, type SourceMap, type SourceNode } from './source.ts';
+import { findViolations, type Keyword, type Place, type Violation } from './schema-violations.ts';
+import { keyPositionOf, type SourceMap, type SourceNode } from './source.ts';
 import { nearest, suggest } from './suggest.ts';
 
 /** Reports every place where a canonical document does not have the form of a policy. */
 export function validateSchema(root: SourceMap, report: Report): void {
-  const validate = compiledSchema();
-  if (validate(plainValue(root))) return;
-  for (const error of validate.errors ?? []) reportSchemaError(root, error, report);
+  for (const violation of findViolations(root, policySchema)) {
+    translations[violation.keyword](violation.place, violation, report);
+  }
 }
 
-let compiled: ValidateFunction | undefined;
-
-function compiledSchema(): ValidateFunction {
-  compiled ??= compileSchema();
-  return compiled;
-}
-
-function compileSchema(): ValidateFunction {
-  const ajv = new Ajv({ allErrors: true, verbose: true, strict: true, ownProperties: true, code: { optimize: false } });
-  ajv.addKeyword({
-    keyword: 'notCompiled',
-    schemaType: 'string',
-    validate: (_hint: string, value: unknown) => isEmpty(value),
-  });
-  ajv.addKeyword({
-    keyword: 'notCompiledValues',
-    schemaType: 'object',
-    validate: (hints: object, value: unknown) => typeof value !== 'string' || !Object.hasOwn(hints, value),
-  });
-  return ajv.compile(policySchema);
-}
-
-/** Values that say the same as leaving the field out. */
-function isEmpty(value: unknown): boolean {
-  if (value === null || value === false || value === 0 || value === '') return true;
-  if (typeof value !== 'object') return false;
-  return Array.isArray(value) ? value.length === 0 : Object.values(value).every(isEmpty);
-}
-
-/** A place in a document and how to call it in a message. */
-interface Place {
-  readonly node: SourceNode;
-  /** The key that holds the value; the value itself for items of a list. */
-  readonly keyPosition: Position;
-  readonly label: string;
-}
-
-function reportSchemaError(root: SourceMap, error: ErrorObject, report: Report): void {
-  const translate = translations[error.keyword];
-  if (translate === undefined) throw new Error(`the schema uses ${error.keyword}, which has no message`);
-  translate(placeOf(root, error.instancePath), error, report);
-}
-
-type Translation = (place: Place, error: ErrorObject, report: Report) => void;
+type Translation = (place: Place, violation: Violation, report: Report) => void;
 
 /** How each keyword of the schema is explained. */
-const translations: Readonly<Record<string, Translation>> = {
+const translations: Readonly<Record<Keyword, Translation>> = {
   additionalProperties: reportUnknownField,
   required: reportMissingField,
   type: reportWrongType,
   enum: reportUnknownValue,
   minimum: reportOutOfRange,
   maximum: reportOutOfRange,
-  minLength: ({ node, label }, _error, report) => {
+  minLength: ({ node, label }, _violation, report) => {
     report.error(node.position, 'empty-value', `${capitalise(label)} must not be empty`);
   },
-  notCompiled: ({ keyPosition, label }, error, report) => {
-    report.error(keyPosition, 'not-compiled-yet', `${capitalise(label)} is not compiled yet`, String(error.schema));
+  notCompiled: ({ keyPosition, label }, { schema }, report) => {
+    report.error(keyPosition, 'not-compiled-yet', `${capitalise(label)} is not compiled yet`, schema.notCompiled);
   },
   notCompiledValues: reportNotCompiledValue,
 };
 
-/** Follows a JSON pointer that ajv made from the same document. */
-function placeOf(root: SourceMap, pointer: string): Place {
-  let place: Place = { node: root, keyPosition: root.position, label: 'the policy' };
-  for (const part of pointer.split('/').slice(1)) {
-    place = childPlace(place, part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  }
-  return place;
-}
-
-function childPlace(parent: Place, key: string): Place {
-  const { node } = parent;
-  if (node.kind === 'list') {
-    const item = node.items[Number(key)]!;
-    return { node: item, keyPosition: item.position, label: `an item of ${parent.label}` };
-  }
-  if (node.kind === 'map') {
-    const entry = node.entries.find((candidate) => candidate.key === key)!;
-    return { node: entry.value, keyPosition: entry.keyPosition, label: JSON.stringify(key) };
-  }
-  throw new Error(`the document has no ${key}`);
-}
-
-function reportUnknownField(place: Place, error: ErrorObject, report: Report): void {
-  const key: string = error.params['additionalProperty'];
-  const known = Object.keys((error.parentSchema as Schema).properties ?? {});
+function reportUnknownField(place: Place, { field: key, schema }: Violation, report: Report): void {
+  const known = Object.keys(schema.properties ?? {});
   const near = suggest(key, known);
   const position = place.node.kind === 'map' ? keyPositionOf(place.node, key) : place.node.position;
   const message = `Unknown field ${JSON.stringify(key)} in ${place.label}`;
@@ -107,8 +40,7 @@ function reportUnknownField(place: Place, error: ErrorObject, report: Report): v
 }
 
 /** When the field seems to be there under a wrong name, the unknown field is the mistake and was reported. */
-function reportMissingField(place: Place, error: ErrorObject, report: Report): void {
-  const missing: string = error.params['missingProperty'];
+function reportMissingField(place: Place, { field: missing }: Violation, report: Report): void {
   const keys = place.node.kind === 'map' ? place.node.entries.map((entry) => entry.key) : [];
   const known = new Set(Object.keys(policyFields));
   if (keys.some((key) => !known.has(key) && nearest(key, [missing]) !== undefined)) return;
@@ -128,7 +60,7 @@ function fieldNames(schema: Schema): string[] {
   return [...Object.keys(schema.properties ?? {}), ...below.flatMap(fieldNames)];
 }
 
-const typeNames: Readonly<Record<string, string>> = {
+const typeNames: Readonly<Record<NonNullable<Schema['type']>, string>> = {
   object: 'a map',
   array: 'a list',
   string: 'a string',
@@ -136,8 +68,8 @@ const typeNames: Readonly<Record<string, string>> = {
   boolean: 'true or false',
 };
 
-function reportWrongType(place: Place, error: ErrorObject, report: Report): void {
-  const type: string = error.params['type'];
+function reportWrongType(place: Place, { schema }: Violation, report: Report): void {
+  const type = schema.type!;
   const message = `${capitalise(place.label)} must be ${typeNames[type]}, not ${describe(place.node)}`;
   report.error(place.node.position, 'wrong-type', message, typeHint(place.node, type));
 }
@@ -154,8 +86,8 @@ function typeHint(node: SourceNode, type: string): string {
   return type === 'integer' || type === 'boolean' ? 'Remove the quotes.' : '';
 }
 
-function reportUnknownValue(place: Place, error: ErrorObject, report: Report): void {
-  const allowed: readonly string[] = error.params['allowedValues'];
+function reportUnknownValue(place: Place, { schema }: Violation, report: Report): void {
+  const allowed = schema.enum!;
   if (place.node.kind !== 'scalar' || typeof place.node.value !== 'string') return;
   const { value, position } = place.node;
   const near = suggest(value, allowed);
@@ -163,18 +95,17 @@ function reportUnknownValue(place: Place, error: ErrorObject, report: Report): v
   report.error(position, 'unknown-value', message, near === '' ? `Known: ${allowed.join(', ')}.` : near);
 }
 
-function reportOutOfRange(place: Place, error: ErrorObject, report: Report): void {
-  const { minimum, maximum } = error.parentSchema as Schema;
+function reportOutOfRange(place: Place, { schema }: Violation, report: Report): void {
+  const { minimum, maximum } = schema;
   const bounds = maximum === undefined ? `${minimum} or more` : `from ${minimum} to ${maximum}`;
   const message = `${capitalise(place.label)} must be ${bounds}, not ${describe(place.node)}`;
   report.error(place.node.position, 'out-of-range', message);
 }
 
-function reportNotCompiledValue(place: Place, error: ErrorObject, report: Report): void {
-  const value = String(error.data);
-  const hints = error.schema as Readonly<Record<string, string>>;
+function reportNotCompiledValue(place: Place, { schema }: Violation, report: Report): void {
+  const value = place.node.kind === 'scalar' ? String(place.node.value) : '';
   const message = `The ${place.label.replaceAll('"', '')} ${JSON.stringify(value)} is not compiled yet`;
-  report.error(place.node.position, 'not-compiled-yet', message, hints[value]);
+  report.error(place.node.position, 'not-compiled-yet', message, schema.notCompiledValues![value]);
 }
 
 function capitalise(label: string): string {
