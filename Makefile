@@ -1,5 +1,5 @@
 # make setup   installs what is missing: Debian packages, npm packages
-# make build   compiles the BPF objects and the trigger programs of the tests into build/
+# make build   compiles the BPF objects, the bundle of the sources and the trigger programs of the tests into build/
 # make run     starts the agent with the default policies; HOST=1 insists on this machine's kernel
 # make test    checks and all tests, those in virtual machines included
 # make soak   runs the agent under mixed load for MINUTES=30 on this machine and judges losses and memory
@@ -29,13 +29,16 @@ bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_arch
 
 programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
 
-.PHONY: setup build run test soak vm vm-run check format bench setup-bench clean
+.PHONY: setup build bundle run test soak vm vm-run check format bench setup-bench clean
 .DEFAULT_GOAL := build
 
 setup:
 	@scripts/setup.sh
 
-build: $(bpf_objects) $(programs)
+build: $(bpf_objects) $(programs) bundle
+
+bundle: | setup
+	@. scripts/bundle-is-current.sh; if ! bundle_is_current .; then echo 'build: build/js'; node scripts/bundle.ts build/js; fi
 
 build/runtime.o build/loop/runtime.o: bpf/kprobes/runtime.c
 build/process.o build/loop/process.o build/typed/process.o: bpf/process/process.c
@@ -104,6 +107,6 @@ vm: vm-run
 	$(exit-with-status $(shell cat build/vm-status.$$PPID; rm -f build/vm-status.$$PPID))
 
 clean:
-	rm -rf build/include build/programs build/bench build/test-reports build/loop build/typed build/*.o build/*.d
+	rm -rf build/js build/compile-cache build/include build/programs build/bench build/test-reports build/loop build/typed build/*.o build/*.d
 
 -include $(wildcard build/*.d build/loop/*.d build/typed/*.d build/programs/*.d build/bench/*.d)

@@ -2,6 +2,7 @@ import { suggest } from '../policy/suggest.ts';
 import { type Command, commands } from './commands.ts';
 import { InputError, systemReason, UsageError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
+import { showSourcePositions } from './source-positions.ts';
 import { readVersion } from './version.ts';
 
 const usage = `Usage: jatai COMMAND [options]
@@ -26,6 +27,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /* Nobody is left to be told. */
 process.stderr.on('error', () => {});
 
+showSourcePositions();
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {

@@ -4,8 +4,9 @@ import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import { InputError, isSystemError, systemReason } from './errors.ts';
+import { packageRoot } from './package-root.ts';
 
-const buildFolder = join(import.meta.dirname, '..', '..', 'build');
+const buildFolder = join(packageRoot, 'build');
 
 /**
  * The BPF objects that are compiled when the package is built, for this kernel: those with bpf_loop are
