@@ -1,11 +1,12 @@
 import { btfHeaderBytes, btfKind, btfMagic, btfVersion, extraWords, typeHeaderWords } from './btf-format.ts';
 
-/** Types as 32-bit words (a copy, for alignment) and strings (a view). Throws when the header is wrong. */
+/** Types as 32-bit words and strings: views of `bytes`, the words a copy if they are not aligned. Throws when the header is wrong. */
 export function splitBtf(bytes: Uint8Array): { words: Uint32Array; strings: Buffer } {
   const { typesOffset, typesLength, stringsOffset, stringsLength } = readHeader(bytes);
-  const types = new Uint8Array(bytes.subarray(typesOffset, typesOffset + typesLength));
+  const inPlace = bytes.subarray(typesOffset, typesOffset + typesLength);
+  const types = inPlace.byteOffset % 4 === 0 ? inPlace : new Uint8Array(inPlace);
   const strings = Buffer.from(bytes.buffer, bytes.byteOffset + stringsOffset, stringsLength);
-  return { words: new Uint32Array(types.buffer), strings };
+  return { words: new Uint32Array(types.buffer, types.byteOffset, typesLength / 4), strings };
 }
 
 /** Index of the first word of each type, by id. Throws on a kind of unknown length and when the last type is cut. */

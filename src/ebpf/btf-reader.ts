@@ -43,7 +43,7 @@ export interface MemberLocation extends Omit<BtfMember, 'name'> {
 
 /**
  * A `.BTF` section or `/sys/kernel/btf/vmlinux`. Parsing only notes where each type starts (some 10 ms for a kernel);
- * everything is read from the bytes when asked, so a reader is cheap to keep and results are not cached. A name that
+ * everything is read from the bytes, which must not change, when asked; results are not cached. A name that
  * does not exist gives undefined; an id that does not exist throws.
  */
 export class BtfFile {
@@ -137,9 +137,14 @@ export class BtfFile {
     return { type: member.type, offset, bitOffset, bitSize, size: this.sizeOf(member.type) };
   }
 
+  /** The first function with this name. */
+  findFunction(name: string): TypeId | undefined {
+    return this.#find(name, (kind) => kind === btfKind.func);
+  }
+
   /** The prototype of the first function with this name. */
   prototypeOf(functionName: string): BtfPrototype | undefined {
-    const id = this.#find(functionName, (kind) => kind === btfKind.func);
+    const id = this.findFunction(functionName);
     return id === undefined ? undefined : this.prototype(this.#sizeOrType(id));
   }
 
@@ -157,12 +162,16 @@ export class BtfFile {
 
   /** What a raw tracepoint program of this event sees: the prototype of `btf_trace_<event>` less its first `void *`. */
   rawTracepoint(event: string): BtfPrototype | undefined {
-    const typedef = this.findTypedef(`${rawTracepointPrefix}${event}`);
+    const typedef = this.#findRawTracepoint(event);
     if (typedef === undefined) return undefined;
     const pointer = this.resolve(typedef);
     const target = this.resolve(this.#sizeOrType(pointer));
     const { parameters, ...rest } = this.prototype(target);
     return { ...rest, parameters: parameters.slice(1) };
+  }
+
+  hasRawTracepoint(event: string): boolean {
+    return this.#findRawTracepoint(event) !== undefined;
   }
 
   /** Events that `rawTracepoint` knows, in order of the file. */
@@ -323,6 +332,10 @@ export class BtfFile {
       if (inside !== undefined) return inside;
     }
     return undefined;
+  }
+
+  #findRawTracepoint(event: string): TypeId | undefined {
+    return this.findTypedef(`${rawTracepointPrefix}${event}`);
   }
 
   #find(name: string, accept: (kind: number) => boolean): TypeId | undefined {

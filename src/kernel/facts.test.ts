@@ -67,13 +67,13 @@ describe('lazyRecord', () => {
 });
 
 describe('presumeFeatures', () => {
-  const functionIds = new Map([
+  const functions = new Map([
     ['register_ftrace_direct', 1],
     ['bpf_override_return', 2],
   ]);
 
   function available(version: [number, number, number]): string[] {
-    const features = presumeFeatures({ version, functionIds, config: undefined, tracepoints: new Set() });
+    const features = presumeFeatures({ version, functions, config: () => undefined, tracepoints: new Set() });
     return Object.entries(features)
       .filter(([, fact]) => fact.available)
       .map(([feature]) => feature);

@@ -1,14 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { KernelFacts, Parameter, Prototype, TypeFact } from '../compiler/kernel-facts.ts';
 import { btfKind } from '../ebpf/btf-format.ts';
-import { BtfFile, type BtfPrototype, type TypeId } from '../ebpf/btf-reader.ts';
+import type { BtfFile, BtfPrototype, TypeId } from '../ebpf/btf-reader.ts';
+import { hasKernelBtf, KernelBtf } from './kernel-btf.ts';
 import { readKernelConfig, readPreemption } from './kernel-config.ts';
-import { lazyRecord } from './lazy-record.ts';
+import { type KeySet, lazyRecord } from './lazy-record.ts';
 import { hostNamespaces } from './namespaces.ts';
+import type { FunctionIds } from './probe-context.ts';
 import { probeFeatures } from './probes.ts';
 import { syscallNumbers } from './syscall-numbers.ts';
 import { uname } from './system.ts';
-import { listTracepoints, readTracepointFormat } from './tracepoint-format.ts';
+import { hasTracepoint, listTracepoints, readTracepointFormat } from './tracepoint-format.ts';
 
 export interface FactsOptions {
   /** Only these functions, read at once; by default all, each read when asked for. */
@@ -17,55 +18,79 @@ export interface FactsOptions {
   readonly tracepoints?: readonly string[];
 }
 
-const VMLINUX_BTF = '/sys/kernel/btf/vmlinux';
-
 /**
- * Collects what is known of the running kernel. Features are tried by loading and attaching small programs, which needs root;
- * without it they are presumed from what can be read, and tracepoint formats are missing. Mounts tracefs at its usual place when it is not mounted.
+ * Collects what is known of the running kernel, each thing when it is first asked for. Features are tried by loading and
+ * attaching small programs, which needs root; without it they are presumed from what can be read, and tracepoint formats are
+ * missing. Mounts tracefs at its usual place when it is not mounted.
  */
 export function collectFacts(options: FactsOptions = {}): KernelFacts {
   const name = uname();
-  const config = readKernelConfig(name.release);
-  const btf = readKernelBtf();
-  const functionIds = btf && indexFunctions(btf);
-  const tracepoints = listTracepoints();
+  const config = once(() => readKernelConfig(name.release));
+  const btf = hasKernelBtf() ? new KernelBtf() : undefined;
+  const tracepoints = tracepointKeys();
+  const preemption = once(() => readPreemption(name, config()));
+  const ptRegs = once(() => (btf ? ptRegsOffsets(btf.file) : {}));
   return {
     schema: 1,
     release: name.release,
     version: name.version,
     machine: name.machine,
-    features: probeFeatures({ version: name.version, functionIds, config, tracepoints }),
-    preemption: readPreemption(name, config),
+    features: probeFeatures({ version: name.version, functions: btf && functionIds(btf), config, tracepoints }),
+    get preemption() {
+      return preemption();
+    },
     syscalls: syscallNumbers(name.machine),
-    functions: selectRecord(new Set(functionIds?.keys()), options.functions, (key) => functionPrototype(btf!, key)),
-    rawTracepoints: lazyRecord(new Set(btf?.rawTracepoints()), (key) => prototypeFact(btf!, btf!.rawTracepoint(key)!)),
+    functions: selectRecord(functionKeys(btf), options.functions, (key) => functionPrototype(btf!.file, key)),
+    rawTracepoints: lazyRecord(rawTracepointKeys(btf), (key) =>
+      prototypeFact(btf!.file, btf!.file.rawTracepoint(key)!),
+    ),
     tracepoints: selectRecord(tracepoints, options.tracepoints, tracepointFormat),
     hostNamespaces: hostNamespaces(),
-    ptRegs: btf ? ptRegsOffsets(btf) : {},
+    get ptRegs() {
+      return ptRegs();
+    },
   };
 }
 
-/** The kernel's own BTF, or undefined when it was built without. */
-export function readKernelBtf(): BtfFile | undefined {
-  return existsSync(VMLINUX_BTF) ? BtfFile.parse(readFileSync(VMLINUX_BTF)) : undefined;
+/** What `read` returns, called at the first use. */
+function once<Value>(read: () => Value): () => Value {
+  let result: { readonly value: Value } | undefined;
+  return () => {
+    result ??= { value: read() };
+    return result.value;
+  };
 }
 
-/** First BTF id of each function. */
-function indexFunctions(btf: BtfFile): Map<string, number> {
-  const ids = new Map<string, number>();
-  for (let id = 1; id <= btf.typeCount; id++) {
-    if (btf.kindOf(id) === btfKind.func) {
-      const name = btf.nameOf(id);
-      if (!ids.has(name)) {
-        ids.set(name, id);
-      }
-    }
+function functionIds(btf: KernelBtf): FunctionIds {
+  return { get: (name) => btf.file.findFunction(name) };
+}
+
+const noKeys: KeySet = new Set<string>();
+
+function functionKeys(btf: KernelBtf | undefined): KeySet {
+  if (!btf) {
+    return noKeys;
   }
-  return ids;
+  return {
+    has: (name) => btf.file.findFunction(name) !== undefined,
+    keys: () => new Set([...btf.file.functions()].map(({ name }) => name)),
+  };
+}
+
+function rawTracepointKeys(btf: KernelBtf | undefined): KeySet {
+  if (!btf) {
+    return noKeys;
+  }
+  return { has: (name) => btf.file.hasRawTracepoint(name), keys: () => new Set(btf.file.rawTracepoints()) };
+}
+
+function tracepointKeys(): KeySet {
+  const all = once(listTracepoints);
+  return { has: hasTracepoint, keys: () => all() };
 }
 
 function selectRecord<Value>(
-  keys: ReadonlySet<string>,
+  keys: KeySet,
   wanted: readonly string[] | undefined,
   read: (key: string) => Value,
 ): Readonly<Record<string, Value>> {

@@ -8,12 +8,12 @@ import { KPROBE_EVENT_TYPE, type ProbeContext } from './probe-context.ts';
  * its BTF states. So that policies can be explained without root; loading programs is not possible then anyway.
  */
 export function presumeFeatures(context: ProbeContext): Record<KernelFeature, FeatureFact> {
-  const has = (...names: string[]): boolean => names.some((name) => context.functionIds?.has(name));
+  const has = (...names: string[]): boolean => names.some((name) => context.functions?.get(name) !== undefined);
   const since = (major: number, minor: number): boolean => isSince(context.version, major, minor);
   const trampolines = has('register_ftrace_direct', 'register_ftrace_direct_multi');
   const active = readKernelFile(SECURITYFS, 'lsm')?.trim().split(',');
   const presumed: Record<KernelFeature, boolean> = {
-    btf: context.functionIds !== undefined,
+    btf: context.functions !== undefined,
     ringBuffer: since(5, 8),
     kprobe: existsSync(KPROBE_EVENT_TYPE),
     kprobeMulti: has('register_fprobe_syms', 'register_fprobe_ips'),

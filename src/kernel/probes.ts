@@ -1,6 +1,7 @@
-import { closeSync, existsSync, readFileSync } from 'node:fs';
+import { close, closeSync, existsSync, readFileSync } from 'node:fs';
 import type { FeatureFact, KernelFeature } from '../compiler/kernel-facts.ts';
 import { nameOfErrno } from './kernel-error.ts';
+import { lazyRecord } from './lazy-record.ts';
 import { pageSize } from './libc.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
 import { presumeFeatures } from './presumed-features.ts';
@@ -42,14 +43,16 @@ const TEST_LSM_HOOK = 'bpf_lsm_quotactl';
 
 const AVAILABLE: FeatureFact = { available: true, reason: '' };
 
-/** Tries every feature once, and leaves nothing behind. A process that may not load programs gets what can be read instead. */
-export function probeFeatures(context: ProbeContext): Record<KernelFeature, FeatureFact> {
+/**
+ * Tries each feature once, when it is asked for, and leaves nothing behind once the caller returned to the event loop. A process that may not load programs gets what can
+ * be read instead.
+ */
+export function probeFeatures(context: ProbeContext): Readonly<Record<KernelFeature, FeatureFact>> {
   raiseMemlockLimit();
   if (process.geteuid?.() !== 0 && !mayLoadPrograms()) {
     return presumeFeatures(context);
   }
-  const entries = Object.entries(PROBES).map(([feature, probe]) => [feature, probe(context)]);
-  return Object.fromEntries(entries) as Record<KernelFeature, FeatureFact>;
+  return lazyRecord(new Set(Object.keys(PROBES)), (feature) => PROBES[feature as KernelFeature](context));
 }
 
 function mayLoadPrograms(): boolean {
@@ -57,8 +60,8 @@ function mayLoadPrograms(): boolean {
 }
 
 const PROBES: Readonly<Record<KernelFeature, Probe>> = {
-  btf: ({ functionIds }) =>
-    functionIds
+  btf: ({ functions }) =>
+    functions
       ? AVAILABLE
       : missing('/sys/kernel/btf/vmlinux is not there: needs a kernel built with CONFIG_DEBUG_INFO_BTF=y'),
   ringBuffer: () => factOf(createRingBuffer(pageSize), 'BPF ring buffers need Linux 5.8'),
@@ -97,15 +100,19 @@ const PROBES: Readonly<Record<KernelFeature, Probe>> = {
       'fetching atomic instructions need Linux 5.12 and a JIT that has them',
     ),
   taskStorage: probeTaskStorage,
-  pointerCast: ({ functionIds }) =>
-    functionIds?.has('bpf_rdonly_cast') ? AVAILABLE : missing('the kernel function bpf_rdonly_cast needs Linux 6.2'),
+  pointerCast: ({ functions }) =>
+    functions?.get('bpf_rdonly_cast') !== undefined
+      ? AVAILABLE
+      : missing('the kernel function bpf_rdonly_cast needs Linux 6.2'),
   bpfLoop: () => helperFact(loadProbe(RAW_TRACEPOINT, PROBE_PROGRAMS.loop), 'bpf_loop needs Linux 5.17'),
 };
 
 function probeKprobe({ config }: ProbeContext): FeatureFact {
   if (!existsSync(KPROBE_EVENT_TYPE)) {
     const why =
-      config?.get('CONFIG_KPROBES') === 'y' ? 'CONFIG_KPROBE_EVENTS=y' : 'CONFIG_KPROBES=y and CONFIG_KPROBE_EVENTS=y';
+      config()?.get('CONFIG_KPROBES') === 'y'
+        ? 'CONFIG_KPROBE_EVENTS=y'
+        : 'CONFIG_KPROBES=y and CONFIG_KPROBE_EVENTS=y';
     return missing(`this kernel has no kprobes: needs ${why}; use tracepoint, fentry or lsm hooks`);
   }
   const type = Number(readFileSync(KPROBE_EVENT_TYPE, 'utf8'));
@@ -129,7 +136,7 @@ function probeTracepoint({ tracepoints }: ProbeContext): FeatureFact {
 }
 
 function probeTracing(context: ProbeContext, kind: ProgramKind, target: string, name: string): FeatureFact {
-  const id = context.functionIds?.get(target);
+  const id = context.functions?.get(target);
   if (id === undefined) {
     return missing(`${name} programs need BTF with the function ${target} (CONFIG_DEBUG_INFO_BTF=y)`);
   }
@@ -141,7 +148,7 @@ function probeTracing(context: ProbeContext, kind: ProgramKind, target: string, 
 
 /** Programs may load and attach though the LSM is not active: then they never run. */
 function probeLsm(context: ProbeContext): FeatureFact {
-  const id = context.functionIds?.get(TEST_LSM_HOOK);
+  const id = context.functions?.get(TEST_LSM_HOOK);
   if (id === undefined) {
     return missing('LSM programs need a kernel built with CONFIG_BPF_LSM=y and CONFIG_DEBUG_INFO_BTF=y');
   }
@@ -189,7 +196,7 @@ function withProgram(
   try {
     return attach(loaded.fd);
   } finally {
-    closeSync(loaded.fd);
+    closeLater(loaded.fd);
   }
 }
 
@@ -208,7 +215,7 @@ function attachPerfEvent(event: ProbeResult, programFd: number): ProbeResult {
 /** Available when there is a descriptor, which is closed. */
 function factOf(result: ProbeResult, needs: string): FeatureFact {
   if ('fd' in result) {
-    closeSync(result.fd);
+    closeLater(result.fd);
     return AVAILABLE;
   }
   if (nameOfErrno(result.errno) === 'EPERM') {
@@ -218,6 +225,11 @@ function factOf(result: ProbeResult, needs: string): FeatureFact {
   }
   const said = lastLine(result.log);
   return missing(`${needs} (${nameOfErrno(result.errno)}${said ? `: ${said}` : ''})`);
+}
+
+/** To detach a program the kernel waits for all CPUs, for all probes half a second: not while the agent starts. */
+function closeLater(fd: number): void {
+  setImmediate(() => close(fd, () => {}));
 }
 
 /** How verifiers say that a helper does not exist, or not for this type of program. */

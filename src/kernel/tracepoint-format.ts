@@ -15,6 +15,11 @@ export function readTracepointFormat(subsystem: string, event: string): Tracepoi
   return existsSync(path) ? parseTracepointFormat(readFileSync(path, 'utf8'), subsystem) : undefined;
 }
 
+/** Whether there is a tracepoint, named as `subsystem/event`. */
+export function hasTracepoint(key: string): boolean {
+  return /^[\w-]+\/[\w-]+$/.test(key) && existsSync(`${tracefsOrNothing()}/events/${key}/format`);
+}
+
 /** All tracepoints as `subsystem/event`; empty when there is no tracefs. */
 export function listTracepoints(): Set<string> {
   const events = `${tracefsOrNothing()}/events`;
