@@ -1,6 +1,6 @@
 import { btfKind, extraWords, intSigned, typeHeaderWords } from './btf-format.ts';
 import { findTypeStarts, splitBtf } from './btf-layout.ts';
-import { buildNameIndex, type NameIndex } from './btf-name-index.ts';
+import { createNameIndex, type NameIndex } from './btf-name-index.ts';
 
 /** Number of a type in one BTF file; 0 is void. */
 export type TypeId = number;
@@ -51,12 +51,13 @@ export class BtfFile {
   readonly #strings: Buffer;
   /** Index of the first word of each type, by id. */
   readonly #starts: Uint32Array;
-  #names: NameIndex | undefined;
+  readonly #names: NameIndex;
 
   private constructor(words: Uint32Array, strings: Buffer, starts: Uint32Array) {
     this.#words = words;
     this.#strings = strings;
     this.#starts = starts;
+    this.#names = createNameIndex({ strings, typeCount: this.typeCount, nameOffset: (id) => this.#word(id, 0) });
   }
 
   /** Throws when the bytes are not little-endian BTF version 1, are cut, or hold a kind of type of unknown length. */
@@ -339,7 +340,6 @@ export class BtfFile {
   }
 
   #find(name: string, accept: (kind: number) => boolean): TypeId | undefined {
-    this.#names ??= buildNameIndex(this.#strings, this.typeCount, (id) => this.#word(id, 0));
     return this.#names.find(name, (id) => accept(this.kindOf(id)));
   }
 
