@@ -8,6 +8,7 @@ import type { MatchCounts } from '../events/match-counts.ts';
 import type { ProcessCache } from '../events/process-cache.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
+import { releaseMemorySoon } from '../kernel/release-memory.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
@@ -130,13 +131,15 @@ export class Agent {
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
     const result = this.#policies.apply(policies);
-    this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
+    this.#afterChange();
     return result;
   }
 
   /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
   setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    return this.#policies.applyWith(policies, required);
+    const result = this.#policies.applyWith(policies, required);
+    this.#afterChange();
+    return result;
   }
 
   /** Bytes of kernel memory by policy. */
@@ -191,6 +194,11 @@ export class Agent {
 
   #drain(): void {
     this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+  }
+
+  #afterChange(): void {
+    this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
+    releaseMemorySoon();
   }
 
   #keepHouse(): void {

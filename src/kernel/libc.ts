@@ -46,6 +46,9 @@ export const mmap = libc.func(
 
 export const munmap = libc.func('int munmap(void *addr, size_t length)') as (address: bigint, length: number) => number;
 
+/** Gives free memory of the heap back to the system, but for `pad` bytes at its end. */
+export const mallocTrim = libc.func('int malloc_trim(size_t pad)') as (pad: number) => number;
+
 export const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)') as (
   name: string,
   flags: number,
