@@ -147,3 +147,21 @@ test('what is weaker than asked for is a warning', () => {
     factsWithout('fentry', 'kprobe'),
   );
 });
+
+test('a tracepoint of every system call is attached by the raw one when that has the fields', () => {
+  const hooks = (index: number, type: string) => `
+tracepoints:
+- subsystem: raw_syscalls
+  event: sys_enter
+  args:
+  - index: ${index}
+    type: ${type}
+`;
+  const attached = (resolution: Resolution) =>
+    resolution.hooks.map(({ attach, args }) => [attach.mechanism, attach.target, args.map(({ source }) => source)]);
+  const number = [{ kind: 'parameter', index: 1 }];
+  expect(attached(check(hooks(4, 'syscall64'), []))).toEqual([['raw_tracepoint', 'sys_enter', number]]);
+  expect(attached(check(hooks(5, 'string'), []))).toMatchObject([['tracepoint', 'raw_syscalls/sys_enter', [{}]]]);
+  const withoutRaw = check(hooks(4, 'syscall64'), [], factsWithout('rawTracepoint'));
+  expect(attached(withoutRaw)).toMatchObject([['tracepoint', 'raw_syscalls/sys_enter', [{ kind: 'field' }]]]);
+});

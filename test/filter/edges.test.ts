@@ -240,3 +240,23 @@ check('numbers let no call pass that has to be examined', {
     [[integer(0n), integer(4n)], undefined],
   ],
 });
+
+check('two tests of a selector let no call pass that has to be examined', {
+  parameters: [number('sint32'), number('uint32')],
+  selectors: [
+    [byArgument(0, 'Equal', '4'), byArgument(1, 'NotEqual', '7', '9')],
+    [byArgument(1, 'Equal', '100'), byArgument(0, 'NotInRange', '-5:5')],
+    [byArgument(1, 'Equal', '200')],
+  ],
+  calls: [
+    [[integer(4n), integer(8n)], 0],
+    [[integer(4n), integer(7n)], undefined],
+    [[integer(4n), integer(0xffff_ffffn)], 0],
+    [[integer(6n), integer(100n)], 1],
+    [[integer(0xffff_fffan), integer(100n)], 1],
+    [[integer(0n), integer(100n)], undefined],
+    [[integer(4n), integer(200n)], 0],
+    [[integer(0n), integer(200n)], 2],
+    [[integer(0n), integer(0n)], undefined],
+  ],
+});

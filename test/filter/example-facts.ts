@@ -75,6 +75,11 @@ export const exampleFacts: KernelFacts = {
       ['old_pid', typeFact('pid_t', 4, true)],
       ['bprm', typeFact('struct linux_binprm *')],
     ),
+    sys_enter: prototype(
+      typeFact('void', 0),
+      ['regs', typeFact('struct pt_regs *')],
+      ['id', typeFact('long', 8, true)],
+    ),
   },
   tracepoints: {
     'sched/sched_process_exit': {
@@ -84,6 +89,14 @@ export const exampleFacts: KernelFacts = {
         { name: 'comm', type: 'char [16]', size: 16, signed: true, offset: 8, shape: 'array' },
         field('pid', typeFact('pid_t', 4, true), 24),
         { name: 'numbers', type: 'long [2]', size: 16, signed: true, offset: 32, shape: 'array' },
+      ],
+    },
+    'raw_syscalls/sys_enter': {
+      id: 6,
+      fields: [
+        ...common,
+        field('id', typeFact('long', 8, true), 8),
+        { name: 'args', type: 'unsigned long [6]', size: 48, signed: false, offset: 16, shape: 'array' },
       ],
     },
     'syscalls/sys_enter_openat': {
