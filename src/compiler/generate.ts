@@ -42,8 +42,16 @@ export function generateHook(plan: HookPlan, facts: KernelFacts, options: Genera
   const fits = options.longestPart === undefined && programWeight(hook) <= longestFunction;
   const outlined = { functions: [], longest: options.longestPart ?? longestPart };
   const [program, ...functions] = generateFunctions(fits ? hook : { ...hook, outlined });
+  if (functions.length > mostFunctions) {
+    throw new Error(
+      `All policies on ${plan.key} together need ${functions.length} functions; ${mostFunctions} fit a program: load fewer policies on this hook`,
+    );
+  }
   return { program: program!.build(), functions: functions.map((code) => code.build()) };
 }
+
+/** A kernel takes 256 for a program; the others are left to the runtime. */
+const mostFunctions = 216;
 
 /** Estimated instructions of the program, rather too many, without what does not grow with the policies. */
 function programWeight(hook: HookCode): number {

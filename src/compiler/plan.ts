@@ -3,7 +3,7 @@ import type { EventArgument, EventHook, EventPlan, EventSelector, KprobeAction }
 import { limits } from '../events/wire.ts';
 import type { ConcreteType } from '../policy/argument-types.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Action, ArgFilter, Position, Selector } from '../policy/model.ts';
+import type { Action, Position, Selector } from '../policy/model.ts';
 import { type Operand, operandOf } from '../policy/operand.ts';
 import {
   type AttachPoint,
@@ -21,6 +21,8 @@ import {
   wantReturn,
 } from './hook-plan.ts';
 import { orderTests } from './order-tests.ts';
+import { knownOperand, type SourceText, sourceLineAt } from './plan-memory.ts';
+import { readCost, sourceKey, usesSlot } from './plan-values.ts';
 
 export interface PlanInput {
   readonly attach: AttachPoint;
@@ -30,7 +32,7 @@ export interface PlanInput {
   readonly hookId: number;
   readonly hostNamespaces: Readonly<Record<string, number>>;
   /** Text of a line of a policy file, for line records. */
-  readonly sourceText: (file: string, line: number) => string;
+  readonly sourceText: SourceText;
 }
 
 export interface PlanResult {
@@ -42,9 +44,6 @@ export interface PlanResult {
 export function attachKey(attach: AttachPoint): string {
   return `${attach.mechanism}:${attach.target}`;
 }
-
-/** Estimated instructions to read a value of each kind; only their order matters. */
-const readCosts = { number: 3, pid: 8, task: 40, binary: 45, socket: 150, string: 160, path: 470 } as const;
 
 /** Joins what all policies want at one attach point into one plan. Pure: the same input gives the same plan. */
 export function planHook(input: PlanInput): PlanResult {
@@ -353,27 +352,6 @@ class PlanBuilder {
   }
 }
 
-/** What policies say never changes, and a hook is planned anew for every policy that joins it. */
-const knownOperands = new WeakMap<ArgFilter, Map<ConcreteType, ReturnType<typeof operandOf>>>();
-
-function knownOperand(type: ConcreteType, filter: ArgFilter): ReturnType<typeof operandOf> {
-  const byType = knownOperands.get(filter) ?? new Map();
-  knownOperands.set(filter, byType);
-  const known = byType.get(type) ?? operandOf(type, filter);
-  byType.set(type, known);
-  return known;
-}
-
-const knownLines = new WeakMap<PlanInput['sourceText'], WeakMap<Position, SourceLine>>();
-
-function sourceLineAt(file: string, position: Position, sourceText: PlanInput['sourceText']): SourceLine {
-  const byPosition = knownLines.get(sourceText) ?? new WeakMap();
-  knownLines.set(sourceText, byPosition);
-  const known = byPosition.get(position) ?? { file, line: position.line, text: sourceText(file, position.line) };
-  byPosition.set(position, known);
-  return known;
-}
-
 function searchOf(selectors: readonly PlanSelector[]): PlanSpec['search'] {
   if (selectors[0]?.tests.length === 0) return 'always';
   if (selectors.some((selector) => selector.index === undefined)) return 'tried';
@@ -392,61 +370,6 @@ function strongestAction(actions: readonly Action[]): KprobeAction {
   let strongest: (typeof order)[number] = 'Post';
   for (const { kind } of actions) if (order.indexOf(kind) > order.indexOf(strongest)) strongest = kind;
   return names[strongest];
-}
-
-function sourceKey(source: ValueSource): string {
-  switch (source.kind) {
-    case 'parameter':
-      return `parameter ${source.index}`;
-    case 'field':
-      return `field ${source.field.name}`;
-    case 'namespace':
-      return `namespace ${source.namespace}`;
-    case 'capabilities':
-      return source.set;
-    case 'pid':
-    case 'namespacePid':
-    case 'binary':
-      return source.kind;
-    default:
-      return source satisfies never;
-  }
-}
-
-function usesSlot(source: ValueSource, type: ConcreteType): boolean {
-  return source.kind !== 'binary' && readCost(source, type) >= readCosts.socket;
-}
-
-function readCost(source: ValueSource, type: ConcreteType): number {
-  switch (source.kind) {
-    case 'pid':
-      return readCosts.pid;
-    case 'namespacePid':
-    case 'namespace':
-    case 'capabilities':
-      return readCosts.task;
-    case 'binary':
-      return readCosts.binary;
-    default:
-  }
-  switch (type) {
-    case 'file':
-    case 'path':
-    case 'fd':
-    case 'dentry':
-    case 'linux_binprm':
-      return readCosts.path;
-    case 'string':
-    case 'filename':
-      return readCosts.string;
-    case 'sock':
-    case 'socket':
-    case 'sockaddr':
-    case 'cred':
-      return readCosts.socket;
-    default:
-      return readCosts.number;
-  }
 }
 
 function eventType(type: ConcreteType): Exclude<ConcreteType, 'nop'> {
