@@ -147,13 +147,14 @@ function writerAlone(): Measurement {
   return { name: 'writer alone, 400-byte block', nsPerEvent: best, bytesPerEvent: writer.length };
 }
 
-function withFile(ring: Buffer): Measurement {
+async function withFile(ring: Buffer): Promise<Measurement> {
   const path = process.argv[2] ?? '/dev/null';
-  const sink = openJsonFile(path);
+  const sink = await openJsonFile(path);
   const pipeline = new EventPipeline({ nodeName: 'node-1', bootToWallNs: 1_795_150_718n * second, sinks: [sink] });
   const start = cpuNs();
   feed(pipeline, ring);
   pipeline.close();
+  await sink.output.finished;
   const ns = cpuNs() - start;
   const { events } = pipeline.counters();
   const { writtenBytes } = sink.output.counters();
@@ -176,7 +177,7 @@ const results = [
     feedShell(pipeline);
     planFor(pipeline, 'tcp_connect', 'sock');
   }),
-  withFile(execs),
+  await withFile(execs),
 ];
 for (const { name, nsPerEvent, bytesPerEvent } of results) {
   const line = `${name.padEnd(34)} ${nsPerEvent.toFixed(0).padStart(6)} ns/event  ${bytesPerEvent.toFixed(0).padStart(6)} bytes/event`;

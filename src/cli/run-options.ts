@@ -2,6 +2,7 @@ import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+import { outputOptions } from './output-options.ts';
 import { serverOptions } from './server-options.ts';
 
 const ringSizes = { min: 4096, max: 2 ** 30 };
@@ -11,12 +12,7 @@ export const runOptions = {
   policy: option(listType('FILE|DIR'), [], 'policies to load; may be given several times', 'tracing-policy'),
   'tracing-policy-dir': option(listType('DIR'), [], 'more policies'),
   'watch-policies': option(booleanType, true, 'load policies again when their files change'),
-  output: optional(
-    choiceType(['json', 'compact', 'none']),
-    'events on standard output (default: compact on a terminal, else json, none with an export file)',
-    'o',
-  ),
-  'export-filename': optional(textType('FILE'), 'append events as JSON lines to a file (mode 0600)', 'export'),
+  ...outputOptions,
   mode: optional(choiceType(['enforce', 'monitor']), 'whatever the policies say in policy-mode'),
   duration: optional(durationType, 'stop after this time: 500ms, 30s, 5m, 1h'),
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),
@@ -26,7 +22,6 @@ export const runOptions = {
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
   'cgroup-rate': optional(cgroupRateType, 'hold back events of a cgroup that makes more than this on one CPU: 1000,1s'),
   'run-dir': option(textType('DIR'), defaultRunDirectory, 'where jatai top learns what runs in the kernel'),
-  color: option(choiceType(['auto', 'always', 'never']), 'auto', 'colours of compact events'),
   'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
   debug: option(booleanType, false, 'the same as --log-level debug'),

@@ -10,11 +10,6 @@ import { configPaths } from '../config/config-files.ts';
 import { helpLines } from '../config/help.ts';
 import type { Options, OptionValues } from '../config/option.ts';
 import { type Config, readConfig } from '../config/read-config.ts';
-import type { EventSink } from '../events/event-sink.ts';
-import { colorsFor } from '../export/colors.ts';
-import { CompactSink } from '../export/compact.ts';
-import { JsonSink, openJsonFile } from '../export/json-file.ts';
-import { stdoutOutput } from '../export/stdout.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';
@@ -22,13 +17,16 @@ import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
 import { UsageError } from './errors.ts';
 import { readObjects } from './object-files.ts';
+import { openOutputs } from './open-outputs.ts';
+import { outputSettings } from './output-options.ts';
 import { runOptions } from './run-options.ts';
 import { type ServerSettings, serverSettings } from './server-options.ts';
 
 export const runUsage = `Usage: jatai run [--policy FILE|DIR]... [options]
 
 Starts the agent and prints events until it is interrupted. Without policies it gives process events.
-SIGHUP reads the policies again and switches to them without a gap, and so does a change of their files.
+SIGHUP reads the policies again and switches to them without a gap, and so does a change of their files; it also opens
+the files of events again.
 
 ${helpLines(runOptions)}
 
@@ -53,11 +51,12 @@ export async function runCommand(args: string[]): Promise<number> {
   for (const { origin, message } of options.notices) log.info(`${origin} ${message}`);
   const loader = new PolicyLoader(options.policyPaths);
   const facts = collectFacts();
+  const outputs = await openOutputs(outputSettings(options), nodeName(), log);
   const hub = options.server === undefined ? undefined : await openHub();
   const agent: Agent = new Agent({
     facts,
     objects: readObjects(facts),
-    sinks: [...openSinks(options, log), ...(hub === undefined ? [] : [hub])],
+    sinks: [...outputs.sinks, ...(hub === undefined ? [] : [hub])],
     nodeName: nodeName(),
     log,
     sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
@@ -74,7 +73,10 @@ export async function runCommand(args: string[]): Promise<number> {
   let server: { close(): Promise<void> } | undefined;
   try {
     /* First of all: a signal may come as soon as the line says that we are ready. */
-    const interrupted = listenForSignals(() => reload(active, manager, log));
+    const interrupted = listenForSignals(() => {
+      outputs.reopen();
+      reload(active, manager, log);
+    });
     const restored = store === undefined || restorePolicies(store, registry);
     if (hub !== undefined) server = await serve(options, { agent, registry, hub, facts, log });
     const complete = active.load('ready') && restored;
@@ -89,6 +91,7 @@ export async function runCommand(args: string[]): Promise<number> {
     agent.close();
     /* After the agent: its last events are on their way to clients. */
     await server?.close();
+    await outputs.finished();
   }
 }
 
@@ -164,24 +167,6 @@ async function endOf(interrupted: Promise<void>, durationMs: number | undefined)
   const timer = durationMs === undefined ? undefined : setTimeout(resolve, durationMs);
   await Promise.race([interrupted, promise]);
   clearTimeout(timer);
-}
-
-function openSinks(options: RunSettings, log: Logger): EventSink[] {
-  const sinks: EventSink[] = [];
-  const report = (message: string) => {
-    log.warn(message);
-    /* Whoever read our events went away: nothing is left to do when that was the only output. */
-    if (sinks.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
-  };
-  const stdout = stdoutOutput({ report });
-  if (options.output === 'json') sinks.push(new JsonSink(stdout));
-  if (options.output === 'compact') {
-    const colors = colorsFor(options.color, process.stdout.isTTY, process.env);
-    sinks.push(new CompactSink(stdout, { nodeName: nodeName(), colors }));
-  }
-  if (options['export-filename'] !== undefined)
-    sinks.push(openJsonFile(options['export-filename'], { report: (message) => log.warn(message) }));
-  return sinks;
 }
 
 /** As dashboards know it: set by Kubernetes, else the host's name. */

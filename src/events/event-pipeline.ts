@@ -381,11 +381,16 @@ export class EventPipeline {
 
   #emit(event: Event): void {
     this.#events++;
-    for (const sink of this.#typed) sink.write(event);
-    if (this.#lines.length === 0) return;
-    this.#encoder.encode(event);
-    const { buffer, length } = this.#encoder.writer;
-    for (const sink of this.#lines) sink.write(buffer, 0, length);
+    for (const sink of this.#typed) {
+      if (sink.accepts === undefined || sink.accepts(event)) sink.write(event);
+    }
+    let encoded = false;
+    for (const sink of this.#lines) {
+      if (sink.accepts !== undefined && !sink.accepts(event)) continue;
+      if (!encoded) this.#encoder.encode(event);
+      encoded = true;
+      sink.write(this.#encoder.writer.buffer, 0, this.#encoder.writer.length);
+    }
   }
 }
 

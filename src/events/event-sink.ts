@@ -18,8 +18,10 @@ export interface TypedSink extends SinkLifetime {
 }
 
 interface SinkLifetime {
+  /** Which events the sink is given; all of them when it is missing. */
+  readonly accepts?: ((event: Event) => boolean) | undefined;
   /** Hands on what is buffered. Called after every batch of the ring. */
   flush(): void;
-  /** Flushes for the last time and lets go of what the sink holds. */
+  /** Takes no more events; what is buffered may still be written for a while after the call. */
   close(): void;
 }

@@ -1,4 +1,5 @@
-import { closeSync, writeSync } from 'node:fs';
+import { LineQueue } from './line-queue.ts';
+import type { OutputDevice } from './output-device.ts';
 
 export interface OutputOptions {
   /** Bytes collected before they are written without waiting for `flush`. */
@@ -9,180 +10,289 @@ export interface OutputOptions {
   readonly closeTimeoutMs?: number;
   /** Told once when writing starts to fail and once when it works again. */
   readonly report?: (message: string) => void;
-}
-
-/** What happened to the output so far. */
-export interface OutputCounters {
-  readonly writtenBytes: number;
-  /** Write calls that failed, for reasons other than a full pipe. */
-  readonly failures: number;
-  readonly droppedLines: number;
+  /** A line, newline included, that tells the reader how many events are missing at its place. */
+  readonly lossLine?: (droppedLines: number) => Buffer;
 }
 
 /**
- * Collects lines and writes them in large synchronous writes. What cannot be written (full disk, full pipe) is kept up
- * to a limit and tried again; a line is either written in full, in order, or dropped and counted. When the reader of a
- * pipe is gone, everything is dropped and counted.
+ * Why lines were dropped: no room while nothing could be written; the reader gone for good; the output closed before
+ * they could be written; written into a file that somebody deleted.
+ */
+export type OutputDropReason = 'buffer_full' | 'reader_gone' | 'closed' | 'file_deleted';
+
+/** What happened to the output so far, and what waits in it. */
+export interface OutputCounters {
+  readonly writtenBytes: number;
+  readonly writtenLines: number;
+  /** Lines about missing events: they count as lines above and below. */
+  readonly notices: number;
+  /** Writes that failed, for reasons other than a full pipe. */
+  readonly failures: number;
+  readonly droppedLines: Readonly<Record<OutputDropReason, number>>;
+  readonly waitingBytes: number;
+  readonly maxBytes: number;
+}
+
+/**
+ * Collects lines and writes them in large pieces, without ever waiting. What cannot be written now (full disk, full
+ * pipe) is kept up to a limit and tried again. A line is either written in full, in order, or dropped and counted; once
+ * half of the limit is free again, a line in the output itself says how many are missing at that place.
  */
 export class BufferedOutput {
   /** Errno name that ended the output for good (`EPIPE`), or undefined. */
   broken: string | undefined;
-  readonly name: string;
-  readonly #fd: number;
-  readonly #ownsFd: boolean;
+  /** Resolves when `close` has been called and everything was written or given up. */
+  readonly finished: Promise<void>;
+  readonly #device: OutputDevice;
+  readonly #queue: LineQueue;
   readonly #batchBytes: number;
-  readonly #maxBytes: number;
   readonly #closeTimeoutMs: number;
   readonly #report: (message: string) => void;
-  #buffer: Buffer;
-  /** Waiting bytes are `buffer[start .. end]`. */
-  #start = 0;
-  #end = 0;
-  #writtenBytes = 0;
-  #failures = 0;
-  #droppedLines = 0;
-  #droppedBefore = 0;
+  readonly #lossLine: ((droppedLines: number) => Buffer) | undefined;
+  readonly #finish = Promise.withResolvers<void>();
+  readonly #dropped: Record<OutputDropReason, number> = { buffer_full: 0, reader_gone: 0, closed: 0, file_deleted: 0 };
+  #state: 'idle' | 'writing' | 'pacing' | 'retrying' | 'finished' = 'idle';
+  #timer: NodeJS.Timeout | undefined;
+  #closeDeadline: number | undefined;
+  #lastWriteStart = 0;
+  /** Refuses lines until there is room again, so that the gap is one and not thousands. */
+  #dropping = false;
+  /** Dropped lines the reader has not been told of. */
+  #untold = 0;
   #failing = false;
-  #blocked = false;
-  #closed = false;
-  #retry: NodeJS.Timeout | undefined;
+  #droppedAtFailure = 0;
+  #writtenBytes = 0;
+  #writtenLines = 0;
+  #notices = 0;
+  #failures = 0;
 
-  /** `name` is what messages call the output; `ownsFd` says whether `close` closes the descriptor. */
-  constructor(fd: number, name: string, ownsFd: boolean, options: OutputOptions = {}) {
-    this.#fd = fd;
-    this.name = name;
-    this.#ownsFd = ownsFd;
-    this.#batchBytes = options.batchBytes ?? 128 * 1024;
-    this.#maxBytes = options.maxBytes ?? 64 * 1024 * 1024;
+  constructor(device: OutputDevice, options: OutputOptions = {}) {
+    this.#device = device;
+    this.#batchBytes = options.batchBytes ?? defaultBatchBytes;
+    this.#queue = new LineQueue(this.#batchBytes, options.maxBytes ?? defaultBufferBytes);
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 2000;
     this.#report = options.report ?? (() => {});
-    this.#buffer = Buffer.allocUnsafe(2 * this.#batchBytes);
+    this.#lossLine = options.lossLine;
+    this.finished = this.#finish.promise;
+    device.onReplaced = () => this.#queue.rewindTornLine();
+    device.onLost = (lines) => {
+      this.#drop('file_deleted', lines);
+      this.#tellLoss();
+    };
+  }
+
+  get name(): string {
+    return this.#device.name;
   }
 
   counters(): OutputCounters {
-    return { writtenBytes: this.#writtenBytes, failures: this.#failures, droppedLines: this.#droppedLines };
+    return {
+      writtenBytes: this.#writtenBytes,
+      writtenLines: this.#writtenLines,
+      notices: this.#notices,
+      failures: this.#failures,
+      droppedLines: { ...this.#dropped },
+      waitingBytes: this.#queue.bytes,
+      maxBytes: this.#queue.maxBytes,
+    };
   }
 
   /** Takes one line, newline included. */
   append(line: Buffer, start: number, end: number): void {
-    const size = end - start;
-    if (this.#closed || this.broken !== undefined || !this.#reserve(size)) {
-      this.#droppedLines++;
-      return;
-    }
-    line.copy(this.#buffer, this.#end, start, end);
-    this.#end += size;
-    // While writing does not work, only `flush` and the timer try again: not every line.
-    if (!this.#blocked && this.#end - this.#start >= this.#batchBytes) this.flush();
+    if (this.broken !== undefined) this.#drop('reader_gone', 1);
+    else if (this.#closeDeadline !== undefined) this.#drop('closed', 1);
+    else if (this.#dropping && !this.#hasRoom()) this.#drop('buffer_full', 1);
+    else this.#accept(line, start, end);
   }
 
-  /** Writes all it can without waiting; tries again a little later when something remains. */
+  /** Takes a line that is about the events and not one of them. */
+  appendNotice(line: Buffer): void {
+    if (this.broken !== undefined || this.#state === 'finished') return;
+    this.#queue.appendAlways(line, 0, line.length);
+    this.#notices++;
+  }
+
+  /** Writes all it can without waiting; the rest is written by itself as soon as that works. */
   flush(): void {
-    this.#write();
-    if (this.#start === this.#end || this.#closed || this.#retry !== undefined) return;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.flush();
-    }, retryMs);
-    this.#retry.unref();
+    if (this.#state === 'idle') this.#write();
   }
 
-  /** Writes the rest, waiting for a slow reader as long as `closeTimeoutMs`; what is left then is dropped and counted. */
+  /** For a file that somebody has moved away: what follows goes to a new one of the same name. */
+  reopen(): void {
+    this.#device.reopen?.();
+  }
+
+  /** Writes the rest as long as that takes, at most `closeTimeoutMs`, and then closes; `finished` tells when. */
   close(): void {
-    if (this.#closed) return;
-    clearTimeout(this.#retry);
-    const deadline = Date.now() + this.#closeTimeoutMs;
-    this.#write();
-    while (this.#start < this.#end && Date.now() < deadline) {
-      Atomics.wait(sleeper, 0, 0, closeRetryMs);
-      this.#write();
-    }
-    this.#closed = true;
-    this.#dropWaiting();
-    if (this.#droppedLines > this.#droppedBefore) this.#report(`${this.name}: ${this.#droppedLines} events were lost`);
-    if (this.#ownsFd) closeSync(this.#fd);
+    if (this.#closeDeadline !== undefined) return;
+    this.#tellLoss();
+    this.#closeDeadline = performance.now() + this.#closeTimeoutMs;
+    this.#giveUpLater();
+    if (this.#state !== 'writing') this.#write();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** A write that hangs must not keep the program from its end. */
+  #giveUpLater(): void {
+    const timer = setTimeout(() => {
+      this.#report(`${this.name}: a write hangs; ${this.#queue.bytes} bytes of events are lost`);
+      this.#finish.resolve();
+    }, this.#closeTimeoutMs + hangTimeoutMs);
+    void this.finished.then(() => clearTimeout(timer));
+  }
+
+  #accept(line: Buffer, start: number, end: number): void {
+    if (this.#dropping) this.#tellLoss();
+    if (!this.#queue.append(line, start, end)) {
+      this.#dropping = true;
+      this.#drop('buffer_full', 1);
+      return;
+    }
+    const ready = this.#state === 'idle' || this.#state === 'pacing';
+    if (ready && this.#queue.bytes >= this.#batchBytes) this.#write();
+  }
+
+  #hasRoom(): boolean {
+    return this.#queue.bytes <= this.#queue.maxBytes / 2;
+  }
+
+  #drop(reason: OutputDropReason, lines: number): void {
+    this.#dropped[reason] += lines;
+    this.#untold += lines;
+  }
+
+  /** Puts the line that says what is missing behind all that came before the gap. */
+  #tellLoss(): void {
+    this.#dropping = false;
+    if (this.#untold === 0 || this.broken !== undefined) return;
+    const line = this.#lossLine?.(this.#untold);
+    this.#untold = 0;
+    if (line !== undefined) this.appendNotice(line);
+  }
+
   #write(): void {
-    while (this.#start < this.#end) {
-      const written = this.#writeOnce();
-      if (written === 0) return;
-      this.#start += written;
-      this.#writtenBytes += written;
+    clearTimeout(this.#timer);
+    this.#state = 'idle';
+    for (let next = this.#queue.next(); next !== undefined; next = this.#queue.next()) {
+      const { lines } = next;
+      let written: number | Promise<number>;
+      try {
+        written = this.#device.write(next.bytes, next.start, next.end, lines);
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      if (typeof written !== 'number') {
+        this.#writeLater(written);
+        return;
+      }
+      if (!this.#took(written)) return;
     }
-    this.#start = 0;
-    this.#end = 0;
-    this.#shrink();
+    if (this.#closeDeadline !== undefined) this.#end();
+  }
+
+  #isTooLate(): boolean {
+    return this.#closeDeadline !== undefined && performance.now() >= this.#closeDeadline;
+  }
+
+  #writeLater(written: Promise<number>): void {
+    this.#state = 'writing';
+    this.#lastWriteStart = performance.now();
+    written.then(
+      (count) => {
+        this.#state = 'idle';
+        if (this.#took(count)) this.#pace();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** Accounts for a write; false when it has to be tried again later. */
+  #took(count: number): boolean {
+    if (count === 0) {
+      this.#retry(fullPipeRetryMs);
+      return false;
+    }
+    this.#writtenBytes += count;
+    this.#writtenLines += this.#queue.take(count);
     this.#recover();
-  }
-
-  /** Bytes written; 0 when it does not work now. */
-  #writeOnce(): number {
-    try {
-      return writeSync(this.#fd, this.#buffer, this.#start, this.#end - this.#start);
-    } catch (error) {
-      this.#blocked = true;
-      const code = (error as NodeJS.ErrnoException).code ?? String(error);
-      if (code !== 'EAGAIN') this.#fail(code);
-      return 0;
-    }
-  }
-
-  #fail(code: string): void {
-    this.#failures++;
-    if (code === 'EPIPE') {
-      this.broken = code;
-      this.#dropWaiting();
-      this.#report(`${this.name}: the reader is gone; events are dropped`);
-    } else if (!this.#failing) {
-      this.#failing = true;
-      this.#report(
-        `${this.name}: cannot write (${code}); up to ${this.#maxBytes} bytes of events are kept for a retry`,
-      );
-    }
-  }
-
-  #recover(): void {
-    this.#blocked = false;
-    if (!this.#failing) return;
-    this.#failing = false;
-    const dropped = this.#droppedLines - this.#droppedBefore;
-    this.#droppedBefore = this.#droppedLines;
-    this.#report(`${this.name}: writing works again; ${dropped} events were lost`);
-  }
-
-  #dropWaiting(): void {
-    for (let index = this.#start; index < this.#end; index++) {
-      if (this.#buffer[index] === NEWLINE) this.#droppedLines++;
-    }
-    this.#start = 0;
-    this.#end = 0;
-  }
-
-  /** Makes room behind the waiting bytes; false when the limit does not allow it. */
-  #reserve(size: number): boolean {
-    const waiting = this.#end - this.#start;
-    const needed = waiting + size;
-    if (needed > this.#maxBytes && waiting > 0) return false;
-    if (this.#end + size <= this.#buffer.length) return true;
-    const target = needed <= this.#buffer.length / 2 ? this.#buffer : Buffer.allocUnsafe(needed * 2);
-    this.#buffer.copy(target, 0, this.#start, this.#end);
-    this.#buffer = target;
-    this.#start = 0;
-    this.#end = waiting;
+    if (this.#dropping && this.#hasRoom()) this.#tellLoss();
     return true;
   }
 
-  #shrink(): void {
-    if (this.#buffer.length > 4 * this.#batchBytes) this.#buffer = Buffer.allocUnsafe(2 * this.#batchBytes);
+  /** A write in the thread pool costs more than the bytes: small ones are collected for some milliseconds. */
+  #pace(): void {
+    const due = this.#lastWriteStart + paceMs - performance.now();
+    if (this.#isTooLate() && this.#queue.bytes > 0) this.#end();
+    else if (due <= 0 || this.#queue.bytes >= this.#batchBytes || this.#closeDeadline !== undefined) this.#write();
+    else this.#wait('pacing', Math.min(due, paceMs));
+  }
+
+  #fail(error: unknown): void {
+    this.#state = 'idle';
+    this.#failures++;
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    if (code === 'EPIPE' && !this.#device.survivesReaders) {
+      this.#break(code);
+      return;
+    }
+    if (!this.#failing) {
+      this.#failing = true;
+      this.#droppedAtFailure = this.#droppedTotal();
+      const limit = this.#queue.maxBytes;
+      this.#report(`${this.name}: cannot write (${code}); up to ${limit} bytes of events are kept for a retry`);
+    }
+    this.#retry(failureRetryMs);
+  }
+
+  #break(code: string): void {
+    this.broken = code;
+    this.#drop('reader_gone', this.#queue.clear());
+    this.#report(`${this.name}: the reader is gone; events are dropped`);
+    if (this.#closeDeadline !== undefined) this.#end();
+  }
+
+  #recover(): void {
+    if (!this.#failing) return;
+    this.#failing = false;
+    const lost = this.#droppedTotal() - this.#droppedAtFailure;
+    this.#report(`${this.name}: writing works again; ${lost} events were lost`);
+  }
+
+  #retry(delayMs: number): void {
+    if (this.#closeDeadline === undefined) this.#wait('retrying', delayMs);
+    else if (this.#isTooLate()) this.#end();
+    else this.#wait('retrying', closingRetryMs);
+  }
+
+  #wait(state: 'pacing' | 'retrying', delayMs: number): void {
+    this.#state = state;
+    this.#timer = setTimeout(() => this.#write(), delayMs);
+    /* Only the last lines keep the program alive. */
+    if (this.#closeDeadline === undefined) this.#timer.unref();
+  }
+
+  #end(): void {
+    this.#state = 'finished';
+    const { tornBytes } = this.#queue;
+    this.#drop('closed', this.#queue.clear());
+    if (this.#untold > 0) this.#report(`${this.name}: ${this.#untold} events were lost`);
+    const closed = (): void => this.#finish.resolve();
+    Promise.resolve(this.#device.close(tornBytes)).then(closed, closed);
+  }
+
+  #droppedTotal(): number {
+    return Object.values(this.#dropped).reduce((sum, lines) => sum + lines, 0);
   }
 }
 
-const NEWLINE = 0x0a;
-const retryMs = 50;
-const closeRetryMs = 5;
-const sleeper = new Int32Array(new SharedArrayBuffer(4));
+const defaultBatchBytes = 128 * 1024;
+export const defaultBufferBytes = 64 * 1024 * 1024;
+const paceMs = 5;
+const fullPipeRetryMs = 20;
+const failureRetryMs = 1000;
+const closingRetryMs = 20;
+const hangTimeoutMs = 1000;

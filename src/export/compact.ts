@@ -23,16 +23,20 @@ import { valueText } from './value-text.ts';
 export interface CompactOptions {
   readonly nodeName: string;
   readonly colors: Colors;
+  /** Which events are written; all by default. */
+  readonly accepts?: ((event: Event) => boolean) | undefined;
 }
 
 /** Writes events as one line of text each, for humans. */
 export class CompactSink implements TypedSink {
   readonly takes = 'events';
   readonly output: BufferedOutput;
+  readonly accepts: ((event: Event) => boolean) | undefined;
   readonly #options: CompactOptions;
 
   constructor(output: BufferedOutput, options: CompactOptions) {
     this.output = output;
+    this.accepts = options.accepts;
     this.#options = options;
   }
 

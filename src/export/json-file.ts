@@ -1,30 +1,18 @@
-import { openSync } from 'node:fs';
-import type { LineSink } from '../events/event-sink.ts';
 import { BufferedOutput, type OutputOptions } from './buffered-output.ts';
+import { JsonSink, type JsonSinkOptions } from './json-sink.ts';
+import { RotatingFile, type RotatingFileOptions } from './rotating-file.ts';
 
-/** Writes events as JSON lines. */
-export class JsonSink implements LineSink {
-  readonly takes = 'lines';
-  readonly output: BufferedOutput;
-
-  constructor(output: BufferedOutput) {
-    this.output = output;
-  }
-
-  write(line: Buffer, start: number, end: number): void {
-    this.output.append(line, start, end);
-  }
-
-  flush(): void {
-    this.output.flush();
-  }
-
-  close(): void {
-    this.output.close();
-  }
+export interface JsonFileOptions {
+  readonly file?: RotatingFileOptions;
+  readonly output?: OutputOptions;
+  readonly sink?: JsonSinkOptions;
 }
 
-/** Appends events to a file that only its owner can read. Throws the system's error when it cannot be opened. */
-export function openJsonFile(path: string, options?: OutputOptions): JsonSink {
-  return new JsonSink(new BufferedOutput(openSync(path, 'a', 0o600), path, true, options));
+/**
+ * Appends events as JSON lines to a file that only its owner can read, unless `file.mode` says otherwise. Rejects with
+ * the system's error when the file cannot be opened.
+ */
+export async function openJsonFile(path: string, options: JsonFileOptions = {}): Promise<JsonSink> {
+  const file = await RotatingFile.open(path, options.file);
+  return new JsonSink(new BufferedOutput(file, options.output), options.sink);
 }

@@ -78,7 +78,7 @@ export const sendto = libc.func(
   data: Uint8Array,
   length: number,
   flags: number,
-  address: Uint8Array,
+  address: Uint8Array | null,
   addressLength: number,
 ) => number;
 
@@ -111,6 +111,7 @@ export const MFD_CLOEXEC = 1;
 export const AF_UNIX = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_CLOEXEC = 0o2_000_000;
+export const MSG_DONTWAIT = 0x40;
 export const MSG_NOSIGNAL = 0x4000;
 export const CLOCK_REALTIME = 0;
 export const CLOCK_BOOTTIME = 7;

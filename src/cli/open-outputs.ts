@@ -1,0 +1,57 @@
+import type { Logger } from 'pino';
+import type { EventSink } from '../events/event-sink.ts';
+import type { BufferedOutput, OutputOptions } from '../export/buffered-output.ts';
+import { colorsFor } from '../export/colors.ts';
+import { CompactSink } from '../export/compact.ts';
+import { openJsonFile } from '../export/json-file.ts';
+import { JsonSink, type JsonSinkOptions } from '../export/json-sink.ts';
+import { jsonLossLine, textLossLine } from '../export/loss-line.ts';
+import { stdoutOutput } from '../export/stdout.ts';
+import type { OutputSettings } from './output-options.ts';
+
+/** The sinks of a run and what is done to all of them. */
+export interface Outputs {
+  readonly sinks: readonly EventSink[];
+  /** Opens files again that somebody moved away. */
+  reopen(): void;
+  /** Resolves when every closed sink has written what it can. */
+  finished(): Promise<void>;
+}
+
+/** Rejects with the system's error when a file cannot be opened. */
+export async function openOutputs(settings: OutputSettings, nodeName: string, log: Logger): Promise<Outputs> {
+  for (const notice of settings.notices) log.warn(notice);
+  const lossLine = jsonLossLine(nodeName);
+  const sinkOptions: JsonSinkOptions = { ratePerMinute: settings.ratePerMinute, lossLine };
+  const report = (message: string): void => log.warn(message);
+  const buffer = { maxBytes: settings.bufferBytes };
+  const sinks: (JsonSink | CompactSink)[] = [];
+  const openStdout = (options: OutputOptions): BufferedOutput => {
+    const reportStdout = (message: string): void => {
+      report(message);
+      /* Whoever read our events went away: nothing is left to do when that was the only output. */
+      if (sinks.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
+    };
+    const stdout = stdoutOutput({ ...buffer, ...options, report: reportStdout });
+    return stdout;
+  };
+  if (settings.output === 'json') sinks.push(new JsonSink(openStdout({ lossLine }), sinkOptions));
+  if (settings.output === 'compact') {
+    const colors = colorsFor(settings.color, process.stdout.isTTY, process.env);
+    sinks.push(new CompactSink(openStdout({ lossLine: textLossLine }), { nodeName, colors }));
+  }
+  if (settings.file !== undefined) {
+    const { path, ...file } = settings.file;
+    const output = { ...buffer, report, lossLine };
+    sinks.push(await openJsonFile(path, { file: { ...file, report }, output, sink: sinkOptions }));
+  }
+  return {
+    sinks,
+    reopen: () => {
+      for (const { output } of sinks) output.reopen();
+    },
+    finished: async () => {
+      await Promise.all(sinks.map(({ output }) => output.finished));
+    },
+  };
+}

@@ -1,0 +1,16 @@
+/** Makes the line of JSON that tells a reader how many events are missing: Tetragon's `rate_limit_info`. */
+export function jsonLossLine(nodeName: string): (droppedEvents: number) => Buffer {
+  return (droppedEvents) => {
+    const event = {
+      rate_limit_info: { number_of_dropped_process_events: String(droppedEvents) },
+      node_name: nodeName,
+      time: new Date().toISOString(),
+    };
+    return Buffer.from(`${JSON.stringify(event)}\n`);
+  };
+}
+
+/** The same for people. */
+export function textLossLine(droppedEvents: number): Buffer {
+  return Buffer.from(`⚠️ lost    ${droppedEvents} event${droppedEvents === 1 ? '' : 's'}\n`);
+}
