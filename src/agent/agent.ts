@@ -7,6 +7,7 @@ import type { EventSink } from '../events/event-sink.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import type { ProcessCache } from '../events/process-cache.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import type { ArgumentRedactor } from '../events/redact-arguments.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
 import { releaseMemorySoon } from '../kernel/release-memory.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
@@ -32,6 +33,8 @@ export interface AgentOptions {
   readonly sourceText: (file: string, line: number) => string;
   readonly withCredentials?: boolean;
   readonly withNamespaces?: boolean;
+  /** Hides parts of the arguments of programs before anyone sees them. */
+  readonly redact?: ArgumentRedactor | undefined;
   /** Bytes of the event ring, a power of two. */
   readonly ringSize?: number;
   /** Undefined: events are not limited. */
@@ -96,6 +99,7 @@ export class Agent {
       hostNamespaces: namespaceOrder.map((name) => facts.hostNamespaces[name] ?? 0),
       withCredentials: options.withCredentials ?? false,
       withNamespaces: options.withNamespaces ?? false,
+      redact: options.redact,
     });
     this.#maps = new SharedMaps({
       ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),

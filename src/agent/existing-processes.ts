@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import type { Credentials } from '../events/process.ts';
+import type { Credentials, Process } from '../events/process.ts';
 import type { ExistingProcess, ProcessCache } from '../events/process-cache.ts';
 import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
@@ -15,12 +15,15 @@ import type { SharedMaps } from './shared-maps.ts';
 export function enterExistingProcesses(maps: SharedMaps, cache: ProcessCache): { entered: number; left: number } {
   const processes = readProcesses();
   const startTimes = new Map(processes.map((process) => [process.pid, process.startTimeNs]));
+  const entered: Process[] = [];
   let left = 0;
   for (const process of processes) {
     const parentKtimeNs = startTimes.get(process.parentPid) ?? 0n;
     if (!enterState(maps, process, parentKtimeNs)) left++;
-    cache.addProcess(existingProcess(process, parentKtimeNs));
+    entered.push(cache.addProcess(existingProcess(process, parentKtimeNs)));
   }
+  /* Now that all are there: filters look at ancestors through them. */
+  for (const process of entered) cache.parentOf(process);
   return { entered: processes.length - left, left };
 }
 

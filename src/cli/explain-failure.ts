@@ -13,7 +13,8 @@ export interface Failure {
  */
 export function explainFailure(error: unknown, args: readonly string[], usage: string | undefined): Failure {
   if (error instanceof Error && error.name === 'UsageError') return usageFailure(error.message, args, usage);
-  if (error instanceof Error && error.name === 'ConfigError') return usageFailure(error.message, args, usage);
+  if (error instanceof Error && (error.name === 'ConfigError' || error.name === 'FilterError'))
+    return usageFailure(error.message, args, usage);
   if (isArgumentError(error)) return usageFailure(argumentMessage(error, usage ?? ''), args, usage);
   if (error instanceof InputError) return failure(error.message, error.hint);
   if (error instanceof Error && error.name === 'KernelError') return failure(error.message, '');

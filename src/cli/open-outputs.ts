@@ -7,6 +7,7 @@ import { openJsonFile } from '../export/json-file.ts';
 import { JsonSink, type JsonSinkOptions } from '../export/json-sink.ts';
 import { jsonLossLine, textLossLine } from '../export/loss-line.ts';
 import { stdoutOutput } from '../export/stdout.ts';
+import type { OutputFilters } from './filter-options.ts';
 import type { OutputSettings } from './output-options.ts';
 
 /** The sinks of a run and what is done to all of them. */
@@ -19,10 +20,16 @@ export interface Outputs {
 }
 
 /** Rejects with the system's error when a file cannot be opened. */
-export async function openOutputs(settings: OutputSettings, nodeName: string, log: Logger): Promise<Outputs> {
+export async function openOutputs(
+  settings: OutputSettings,
+  filters: OutputFilters,
+  nodeName: string,
+  log: Logger,
+): Promise<Outputs> {
   for (const notice of settings.notices) log.warn(notice);
   const lossLine = jsonLossLine(nodeName);
-  const sinkOptions: JsonSinkOptions = { ratePerMinute: settings.ratePerMinute, lossLine };
+  const { accepts, cut } = filters;
+  const sinkOptions: JsonSinkOptions = { accepts, cut, ratePerMinute: settings.ratePerMinute, lossLine };
   const report = (message: string): void => log.warn(message);
   const buffer = { maxBytes: settings.bufferBytes };
   const sinks: (JsonSink | CompactSink)[] = [];
@@ -38,7 +45,7 @@ export async function openOutputs(settings: OutputSettings, nodeName: string, lo
   if (settings.output === 'json') sinks.push(new JsonSink(openStdout({ lossLine }), sinkOptions));
   if (settings.output === 'compact') {
     const colors = colorsFor(settings.color, process.stdout.isTTY, process.env);
-    sinks.push(new CompactSink(openStdout({ lossLine: textLossLine }), { nodeName, colors }));
+    sinks.push(new CompactSink(openStdout({ lossLine: textLossLine }), { nodeName, colors, accepts }));
   }
   if (settings.file !== undefined) {
     const { path, ...file } = settings.file;

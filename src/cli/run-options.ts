@@ -2,6 +2,7 @@ import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+import { filterOptions } from './filter-options.ts';
 import { outputOptions } from './output-options.ts';
 import { serverOptions } from './server-options.ts';
 
@@ -13,6 +14,7 @@ export const runOptions = {
   'tracing-policy-dir': option(listType('DIR'), [], 'more policies'),
   'watch-policies': option(booleanType, true, 'load policies again when their files change'),
   ...outputOptions,
+  ...filterOptions,
   mode: optional(choiceType(['enforce', 'monitor']), 'whatever the policies say in policy-mode'),
   duration: optional(durationType, 'stop after this time: 500ms, 30s, 5m, 1h'),
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),

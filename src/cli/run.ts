@@ -16,6 +16,7 @@ import { ServiceManager } from '../kernel/service-manager.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
 import { UsageError } from './errors.ts';
+import { compileOutputFilters } from './filter-options.ts';
 import { readObjects } from './object-files.ts';
 import { openOutputs } from './open-outputs.ts';
 import { outputSettings } from './output-options.ts';
@@ -51,18 +52,23 @@ export async function runCommand(args: string[]): Promise<number> {
   for (const { origin, message } of options.notices) log.info(`${origin} ${message}`);
   const loader = new PolicyLoader(options.policyPaths);
   const facts = collectFacts();
-  const outputs = await openOutputs(outputSettings(options), nodeName(), log);
-  const hub = options.server === undefined ? undefined : await openHub();
-  const agent: Agent = new Agent({
-    facts,
-    objects: readObjects(facts),
-    sinks: [...outputs.sinks, ...(hub === undefined ? [] : [hub])],
+  const content = {
     nodeName: nodeName(),
-    log,
-    sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
+    facts,
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
+  };
+  const filters = await compileOutputFilters(options, content);
+  const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);
+  const hub = options.server === undefined ? undefined : await openHub();
+  const agent: Agent = new Agent({
+    ...content,
+    objects: readObjects(facts),
+    sinks: [...outputs.sinks, ...(hub === undefined ? [] : [hub])],
+    log,
+    sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     runDirectory: options['run-dir'],
+    redact: filters.redact,
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
   });

@@ -1,4 +1,4 @@
-import { type TextRange, textOf } from './process.ts';
+import { type ArgumentRange, type TextRange, textOf } from './process.ts';
 
 /** What `writeArguments` writes to; `escaped` takes text of the kernel, the others what needs no change. */
 export interface ArgumentsWriter {
@@ -14,8 +14,12 @@ export interface ArgumentsWriter {
  *
  * `argv` is argv as it lies in memory, argv[0] included, NUL after each element.
  */
-export function writeArguments(writer: ArgumentsWriter, argv: TextRange, quote: Buffer): void {
+export function writeArguments(writer: ArgumentsWriter, argv: ArgumentRange, quote: Buffer): void {
   const { bytes } = argv;
+  if (argv.joined === true) {
+    writer.escaped(bytes, argv.start, argv.end);
+    return;
+  }
   const end = trimmedEnd(argv);
   let start = elementEnd(bytes, argv.start, end) + 1;
   let empty = true;
@@ -32,7 +36,8 @@ export function writeArguments(writer: ArgumentsWriter, argv: TextRange, quote: 
 }
 
 /** The same text as a JavaScript string. */
-export function argumentsText(argv: TextRange): string {
+export function argumentsText(argv: ArgumentRange): string {
+  if (argv.joined === true) return textOf(argv);
   const elements = textOf({ ...argv, end: trimmedEnd(argv) })
     .split('\0')
     .slice(1);
@@ -45,7 +50,8 @@ export function argumentsText(argv: TextRange): string {
 }
 
 /** True when there is nothing to write. */
-export function hasNoArguments(argv: TextRange): boolean {
+export function hasNoArguments(argv: ArgumentRange): boolean {
+  if (argv.joined === true) return argv.end === argv.start;
   const end = trimmedEnd(argv);
   return elementEnd(argv.bytes, argv.start, end) >= end;
 }

@@ -26,6 +26,7 @@ import { PlanTable } from './plan-table.ts';
 import type { Process } from './process.ts';
 import { ProcessCache } from './process-cache.ts';
 import { ProcessEncoder, type ProcessEncoderOptions } from './process-encoder.ts';
+import { type ArgumentRedactor, redactArguments } from './redact-arguments.ts';
 import { passesReturnFilters } from './return-filter.ts';
 import { callIdOf, type PendingCall, ReturnMerger } from './return-merger.ts';
 import { Throttles } from './throttles.ts';
@@ -43,6 +44,8 @@ export interface EventPipelineOptions {
   readonly withNamespaces?: boolean;
   /** Namespace inode numbers of pid 1 in `namespaceOrder`; needed for `is_host`. */
   readonly hostNamespaces?: readonly number[];
+  /** Hides parts of the arguments of programs before anyone sees them. */
+  readonly redact?: ArgumentRedactor | undefined;
   readonly processCacheSize?: number;
   /** How long an ended process and a retired plan are remembered, in seconds of record time. */
   readonly graceSeconds?: number;
@@ -82,6 +85,7 @@ export class EventPipeline {
   /** What another encoder needs to write the same events. */
   readonly encoding: ProcessEncoderOptions;
   readonly matches = new MatchCounts();
+  readonly #redact: ArgumentRedactor | undefined;
   readonly #lines: readonly LineSink[];
   readonly #typed: readonly TypedSink[];
   readonly #encoder: EventEncoder;
@@ -106,7 +110,9 @@ export class EventPipeline {
       graceSeconds,
       withCredentials,
       withNamespaces,
+      redact: options.redact,
     });
+    this.#redact = options.redact;
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
     this.encoding = { nodeName, clock: this.clock, withCredentials, withNamespaces, hostNamespaces };
     this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName);
@@ -227,6 +233,7 @@ export class EventPipeline {
     }
     if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
     if (!this.#assembler.begin(process, record)) this.#emitExec({ process, header: record.header });
+    else if (this.#redact !== undefined) redactArguments(process, this.#redact);
   }
 
   #handleFork(record: ForkRecord): undefined {
@@ -360,6 +367,7 @@ export class EventPipeline {
   #emitExec(exec: AssembledExec | undefined): void {
     if (exec === undefined) return;
     const { process, header } = exec;
+    if (this.#redact !== undefined) redactArguments(process, this.#redact);
     this.#emit({
       kind: 'exec',
       process,

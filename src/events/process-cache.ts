@@ -11,6 +11,7 @@ import {
   unknownImage,
   wholeRange,
 } from './process.ts';
+import { type ArgumentRedactor, redactArguments } from './redact-arguments.ts';
 import { approximateSeconds } from './wall-clock.ts';
 import { credentials, execRecord, namespaceOrder, processFlags } from './wire.ts';
 
@@ -49,6 +50,8 @@ export interface ProcessCacheOptions {
   /** Keep credentials and namespaces: only needed when events show them. */
   readonly withCredentials: boolean;
   readonly withNamespaces: boolean;
+  /** Hides parts of the arguments of processes that are entered; those that execute are the pipeline's to hide. */
+  readonly redact?: ArgumentRedactor | undefined;
 }
 
 /**
@@ -194,6 +197,7 @@ export class ProcessCache {
       ended: false,
       touched: false,
     };
+    if (this.#options.redact !== undefined) redactArguments(process, this.#options.redact);
     this.#insert(process);
     return process;
   }

@@ -43,6 +43,12 @@ export interface TextRange {
   readonly end: number;
 }
 
+/** Arguments of a program. */
+export interface ArgumentRange extends TextRange {
+  /** True for the text of the arguments, joined and redacted; else it is argv as it lies in memory. */
+  readonly joined?: boolean;
+}
+
 /** What was executed; shared by a process and the children it forks. */
 export interface ProcessImage {
   readonly binary: TextRange;
@@ -52,7 +58,7 @@ export interface ProcessImage {
   /** Name of the cgroup, last component. */
   readonly cgroup: TextRange;
   /** argv[0] and all that follow, NUL after each. */
-  args: TextRange;
+  args: ArgumentRange;
   readonly inode: FileIdentity | undefined;
   /** Owners that a setuid or setgid file gave, when the flags say so. */
   readonly setuid: number;

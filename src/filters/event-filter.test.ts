@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Event } from '../events/events.ts';
 import { createCelCompiler } from './cel-filter.ts';
-import { processOf } from './event-types.ts';
 import { compileEventFilter, compileEventLists, type EventPredicate, type FilterContext } from './event-filter.ts';
+import { processOf } from './event-types.ts';
 import { parseFilterList } from './filter-json.ts';
 import { visitSampleEvents } from './sample-events.ts';
 

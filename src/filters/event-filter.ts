@@ -18,8 +18,6 @@ export interface FilterContext {
   readonly withCredentials?: boolean;
   /** Compiles CEL expressions; without it they are refused. */
   readonly cel?: CelCompiler | undefined;
-  /** Looks up a parent that the process does not refer to yet. */
-  readonly parentOf?: ((process: Process) => Process | undefined) | undefined;
 }
 
 /**
@@ -68,7 +66,7 @@ function compileField(name: FilterField, value: unknown, where: string, context:
     case 'parent_binary_regex':
       return ofParent(textTest(binaryText, regexes()));
     case 'ancestor_binary_regex':
-      return ofProcess(ofAncestors(textTest(binaryText, regexes()), context));
+      return ofProcess(ofAncestors(textTest(binaryText, regexes())));
     case 'arguments_regex':
       return ofProcess(textTest(processArguments, regexes()));
     case 'parent_arguments_regex':
@@ -80,7 +78,7 @@ function compileField(name: FilterField, value: unknown, where: string, context:
       return (event) => pids.has(processOf(event)?.tgid ?? -1);
     }
     case 'pid_set':
-      return ofProcess(ofDescendants(new Set(pidList(where, name, value)), context));
+      return ofProcess(ofDescendants(new Set(pidList(where, name, value))));
     case 'event_set': {
       const types = new Set(enumList(where, name, value, eventTypes));
       return (event) => types.has(eventTypes[eventTypeName(event)]);
@@ -183,24 +181,24 @@ function remembered(test: ProcessTest): ProcessTest {
 }
 
 /** Ancestors are those above the parent, as in Tetragon's events. */
-function ofAncestors(test: ProcessTest, context: FilterContext): ProcessTest {
+function ofAncestors(test: ProcessTest): ProcessTest {
   return (process) => {
-    const parent = parentIn(context, process);
-    let ancestor = parent === undefined ? undefined : parentIn(context, parent);
+    const parent = parentAbove(process);
+    let ancestor = parent === undefined ? undefined : parentAbove(parent);
     for (let depth = 0; ancestor !== undefined && depth < maxDepth; depth++) {
       if (test(ancestor)) return true;
-      ancestor = parentIn(context, ancestor);
+      ancestor = parentAbove(ancestor);
     }
     return false;
   };
 }
 
-function ofDescendants(pids: ReadonlySet<number>, context: FilterContext): ProcessTest {
+function ofDescendants(pids: ReadonlySet<number>): ProcessTest {
   const answers = new WeakMap<Process, boolean>();
   const isIn = (process: Process, depth: number): boolean => {
     const known = answers.get(process);
     if (known !== undefined) return known;
-    const parent = depth < maxDepth ? parentIn(context, process) : undefined;
+    const parent = depth < maxDepth ? parentAbove(process) : undefined;
     const answer = pids.has(process.tgid) || (parent !== undefined && isIn(parent, depth + 1));
     answers.set(process, answer);
     return answer;
@@ -209,9 +207,8 @@ function ofDescendants(pids: ReadonlySet<number>, context: FilterContext): Proce
 }
 
 /** The kernel's own process is its own parent; nothing is above it. */
-function parentIn(context: FilterContext, process: Process): Process | undefined {
-  const parent = process.parent ?? context.parentOf?.(process);
-  return parent === process ? undefined : parent;
+function parentAbove(process: Process): Process | undefined {
+  return process.parent === process ? undefined : process.parent;
 }
 
 function allOf(predicates: readonly EventPredicate[]): EventPredicate {

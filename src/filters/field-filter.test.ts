@@ -58,10 +58,12 @@ describe('field filters', () => {
   });
 
   test('names of lists reach into each element; both spellings of a name', () => {
-    expect(cut('{"fields":"args.int_arg,functionName","event_set":["PROCESS_KPROBE"]}', kprobe).process_kprobe).toEqual({
-      function_name: 'f',
-      args: [{ int_arg: -1 }, {}],
-    });
+    expect(cut('{"fields":"args.int_arg,functionName","event_set":["PROCESS_KPROBE"]}', kprobe).process_kprobe).toEqual(
+      {
+        function_name: 'f',
+        args: [{ int_arg: -1 }, {}],
+      },
+    );
     expect(cut('{"fields":"args.label,tags","action":"EXCLUDE"}', kprobe).process_kprobe.args).toEqual([
       { int_arg: -1 },
       { size_arg: '2' },

@@ -1,16 +1,14 @@
+import type { ArgumentRedactor } from '../events/redact-arguments.ts';
 import { FilterError } from './filter-error.ts';
 import { type FilterObject, knownFields, stringList } from './filter-json.ts';
 import { compileRegex } from './linear-regex.ts';
-
-/** Replaces what must not be seen in the arguments of a program; both are the text of events. */
-export type Redactor = (binary: string, programArguments: string) => string;
 
 /**
  * Compiles Tetragon's `RedactionFilter` messages: what a capture group of an expression in `redact` catches becomes
  * `*****`, in the arguments of all programs or of those that `binary_regex` names. Filters apply one after another.
  * Where a match contains the caught text more than once, all of it is replaced. Throws a FilterError.
  */
-export function compileRedaction(filters: readonly FilterObject[]): Redactor | undefined {
+export function compileRedaction(filters: readonly FilterObject[]): ArgumentRedactor | undefined {
   if (filters.length === 0) return undefined;
   const compiled = filters.map(compileFilter);
   return (binary, programArguments) => {
@@ -56,7 +54,10 @@ function regexList(where: string, field: string, value: unknown): RegExp[] {
 
 /** Linear matching does not tell where a group is, only what it caught. */
 function redactMatch(match: string, ...rest: readonly unknown[]): string {
-  const groups = rest.slice(0, rest.findIndex((part) => typeof part === 'number'));
+  const groups = rest.slice(
+    0,
+    rest.findIndex((part) => typeof part === 'number'),
+  );
   const caught = groups.filter((group): group is string => typeof group === 'string' && group !== '');
   /* Longest first: a group inside another one is gone with it. */
   caught.sort((left, right) => right.length - left.length);
