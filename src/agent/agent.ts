@@ -18,6 +18,7 @@ import { BaseSensors } from './base-sensors.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
 import { HookTable } from './hook-table.ts';
+import { type GenerationTimes, type Observation, observeHook } from './observation.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
 import { RunDirectory } from './run-directory.ts';
 import { SharedMaps } from './shared-maps.ts';
@@ -84,6 +85,7 @@ export class Agent {
   readonly #timer: NodeJS.Timeout;
   readonly #reported = new Map<string, number>();
   readonly #runDirectory: RunDirectory | undefined;
+  #generations: GenerationTimes = { switches: 0, totalMs: 0, lastMs: 0 };
   #closed = false;
 
   /** Loads and attaches the process sensors and starts to deliver events. Throws a KernelError. */
@@ -134,9 +136,27 @@ export class Agent {
 
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
+    const start = performance.now();
     const result = this.#policies.apply(policies);
+    const lastMs = performance.now() - start;
+    const { switches, totalMs } = this.#generations;
+    this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
     this.#afterChange();
     return result;
+  }
+
+  /** What the agent is doing, for metrics; asks the kernel about every hook, so not to be called all the time. */
+  observe(): Observation {
+    const { loaded, refused } = this.#policies.result;
+    return {
+      ...this.counters(),
+      ring: { pendingBytes: this.#ring.pendingBytes, sizeBytes: this.#maps.events.maxEntries },
+      processes: { size: this.#pipeline.cache.size, capacity: this.#pipeline.cache.capacity },
+      hooks: [...this.#table.live.values()].map(observeHook),
+      missedRuns: [...this.#sensors.missedRuns(), ...this.#table.missedRuns()],
+      policies: { loaded: loaded.length, refused: refused.length },
+      generations: this.#generations,
+    };
   }
 
   /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */

@@ -7,6 +7,7 @@ import { openJsonFile } from '../export/json-file.ts';
 import { JsonSink, type JsonSinkOptions } from '../export/json-sink.ts';
 import { jsonLossLine, textLossLine } from '../export/loss-line.ts';
 import { stdoutOutput } from '../export/stdout.ts';
+import type { ObservedOutput } from '../metrics/sources.ts';
 import type { OutputFilters } from './filter-options.ts';
 import type { OutputSettings } from './output-options.ts';
 
@@ -15,6 +16,8 @@ export interface Outputs {
   readonly sinks: readonly EventSink[];
   /** Opens files again that somebody moved away. */
   reopen(): void;
+  /** What each of them has done so far. */
+  observe(): ObservedOutput[];
   /** Resolves when every closed sink has written what it can. */
   finished(): Promise<void>;
 }
@@ -57,6 +60,12 @@ export async function openOutputs(
     reopen: () => {
       for (const { output } of sinks) output.reopen();
     },
+    observe: () =>
+      sinks.map((sink) => ({
+        name: sink.output.name,
+        counters: sink.output.counters(),
+        rateLimited: sink instanceof JsonSink ? sink.rateLimited : 0,
+      })),
     finished: async () => {
       await Promise.all(sinks.map(({ output }) => output.finished));
     },

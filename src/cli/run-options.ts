@@ -3,6 +3,7 @@ import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
 import { filterOptions } from './filter-options.ts';
+import { metricsOptions } from './metrics-options.ts';
 import { outputOptions } from './output-options.ts';
 import { serverOptions } from './server-options.ts';
 
@@ -15,6 +16,7 @@ export const runOptions = {
   'watch-policies': option(booleanType, true, 'load policies again when their files change'),
   ...outputOptions,
   ...filterOptions,
+  ...metricsOptions,
   mode: optional(choiceType(['enforce', 'monitor']), 'whatever the policies say in policy-mode'),
   duration: optional(durationType, 'stop after this time: 500ms, 30s, 5m, 1h'),
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),

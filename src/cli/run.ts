@@ -17,6 +17,7 @@ import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
 import { UsageError } from './errors.ts';
 import { compileOutputFilters } from './filter-options.ts';
+import { openEventCounts, startMetrics } from './metrics-options.ts';
 import { readObjects } from './object-files.ts';
 import { openOutputs } from './open-outputs.ts';
 import { outputSettings } from './output-options.ts';
@@ -60,11 +61,12 @@ export async function runCommand(args: string[]): Promise<number> {
   };
   const filters = await compileOutputFilters(options, content);
   const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);
+  const events = openEventCounts(options, content.nodeName);
   const hub = options.server === undefined ? undefined : await openHub();
   const agent: Agent = new Agent({
     ...content,
     objects: readObjects(facts),
-    sinks: [...outputs.sinks, ...(hub === undefined ? [] : [hub])],
+    sinks: [...outputs.sinks, ...[events, hub].filter((sink) => sink !== undefined)],
     log,
     sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     runDirectory: options['run-dir'],
@@ -87,6 +89,7 @@ export async function runCommand(args: string[]): Promise<number> {
     if (hub !== undefined) server = await serve(options, { agent, registry, hub, facts, log });
     const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
+    await using _metrics = await startMetrics(options, agent, outputs, events);
     using _watch = watchPolicies(options, active, log);
     using _signs = signsOfLife(manager);
     manager.notify('READY=1', active.line);

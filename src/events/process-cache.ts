@@ -79,6 +79,10 @@ export class ProcessCache {
     return this.#size;
   }
 
+  get capacity(): number {
+    return this.#options.capacity;
+  }
+
   find(tgid: number, ktimeLow: number, ktimeHigh: number): Process | undefined {
     let process = this.#byTgid.get(tgid);
     while (process !== undefined && (process.ktimeLow !== ktimeLow || process.ktimeHigh !== ktimeHigh)) {

@@ -30,6 +30,8 @@ export interface OutputCounters {
   readonly failures: number;
   readonly droppedLines: Readonly<Record<OutputDropReason, number>>;
   readonly waitingBytes: number;
+  /** When the last line was written, in milliseconds since 1970; 0 before that. */
+  readonly lastWriteMs: number;
   readonly maxBytes: number;
 }
 
@@ -63,6 +65,7 @@ export class BufferedOutput {
   #droppedAtFailure = 0;
   #writtenBytes = 0;
   #writtenLines = 0;
+  #lastWriteMs = 0;
   #notices = 0;
   #failures = 0;
 
@@ -93,6 +96,7 @@ export class BufferedOutput {
       failures: this.#failures,
       droppedLines: { ...this.#dropped },
       waitingBytes: this.#queue.bytes,
+      lastWriteMs: this.#lastWriteMs,
       maxBytes: this.#queue.maxBytes,
     };
   }
@@ -217,6 +221,7 @@ export class BufferedOutput {
       return false;
     }
     this.#writtenBytes += count;
+    this.#lastWriteMs = Date.now();
     this.#writtenLines += this.#queue.take(count);
     this.#recover();
     if (this.#dropping && this.#hasRoom()) this.#tellLoss();
