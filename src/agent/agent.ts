@@ -71,6 +71,8 @@ const lossCounters = [
 ] as const satisfies readonly (keyof typeof counterIndexes)[];
 /** Events that `--cgroup-rate` held back. */
 const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK'] as const;
+/** Outputs write between batches: the events of one must fit their buffers, also when every one has long arguments. */
+const batchRecords = 1024;
 const housekeepingIntervalMs = 1000;
 
 /** The engine on one node: sensors, policies and the way of events from the ring to the sinks. */
@@ -130,6 +132,7 @@ export class Agent {
     this.#rings.start({
       visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
       afterBatch: () => this.#pipeline.flush(),
+      batchLimit: batchRecords,
     });
     this.#timer = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
   }

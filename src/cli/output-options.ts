@@ -35,7 +35,7 @@ export const outputOptions = {
     'events per minute that each output takes; -1 for all, 0 for none',
   ),
   'output-buffer-size': option(
-    sizeType({ min: 64 * 2 ** 10, max: 4 * 2 ** 30 }),
+    sizeType({ min: 16 * 2 ** 20, max: 2 ** 30 }),
     defaultBufferBytes,
     'bytes kept for each output that cannot be written for a while',
   ),

@@ -228,7 +228,7 @@ function memoryDevice(options: { async?: boolean; most?: number } = {}) {
   const device: OutputDevice = {
     name: 'memory',
     survivesReaders: false,
-    write: (bytes, start, end) =>
+    write: ([{ bytes, start, end } = { bytes: Buffer.alloc(0), start: 0, end: 0 }]) =>
       options.async === true
         ? new Promise((resolve) => setImmediate(() => resolve(take(bytes, start, end))))
         : take(bytes, start, end),

@@ -180,11 +180,10 @@ export class BufferedOutput {
   #write(): void {
     clearTimeout(this.#timer);
     this.#state = 'idle';
-    for (let next = this.#queue.next(); next !== undefined; next = this.#queue.next()) {
-      const { lines } = next;
+    while (!this.#queue.isEmpty) {
       let written: number | Promise<number>;
       try {
-        written = this.#device.write(next.bytes, next.start, next.end, lines);
+        written = this.#device.write(this.#queue.next());
       } catch (error) {
         this.#fail(error);
         return;
@@ -196,6 +195,10 @@ export class BufferedOutput {
       if (!this.#took(written)) return;
     }
     if (this.#closeDeadline !== undefined) this.#end();
+  }
+
+  #resume(): void {
+    if (this.#state === 'retrying') this.#write();
   }
 
   #isTooLate(): boolean {
@@ -218,6 +221,7 @@ export class BufferedOutput {
   #took(count: number): boolean {
     if (count === 0) {
       this.#retry(fullPipeRetryMs);
+      if (this.#state === 'retrying') this.#device.whenWritable?.(() => this.#resume());
       return false;
     }
     this.#writtenBytes += count;

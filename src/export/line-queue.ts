@@ -1,5 +1,5 @@
-/** Bytes to write next: `bytes[start .. end]`, in which `lines` lines end. Valid until they are taken. */
-export interface PendingWrite {
+/** Bytes to write: `bytes[start .. end]`, in which `lines` lines end. */
+export interface PendingPart {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
@@ -45,9 +45,13 @@ export class LineQueue {
     this.bytes += size;
   }
 
-  /** What is to be written next, or undefined when nothing waits. */
-  next(): PendingWrite | undefined {
-    return this.#chunks[0];
+  get isEmpty(): boolean {
+    return this.#chunks.length === 0;
+  }
+
+  /** What is to be written next, as it is now: lines that are added meanwhile are not in it. */
+  next(): PendingPart[] {
+    return this.#chunks.slice(0, mostParts).map((chunk) => ({ ...chunk }));
   }
 
   /** Bytes of the line at the front that are written already: 0 unless a write ended inside a line. */
@@ -58,10 +62,20 @@ export class LineQueue {
 
   /** `count` bytes from the front are written; returns how many lines end in them. */
   take(count: number): number {
-    const chunk = this.#chunks[0]!;
-    const start = chunk.start;
-    chunk.start += count;
-    this.bytes -= count;
+    let lines = 0;
+    for (let rest = count; rest > 0; ) {
+      const chunk = this.#chunks[0]!;
+      const size = Math.min(rest, chunk.end - chunk.start);
+      lines += this.#takeFrom(chunk, size);
+      rest -= size;
+    }
+    return lines;
+  }
+
+  #takeFrom(chunk: Chunk, size: number): number {
+    const { start } = chunk;
+    chunk.start += size;
+    this.bytes -= size;
     if (chunk.start < chunk.end) {
       const lines = countLines(chunk.bytes, start, chunk.start);
       chunk.lines -= lines;
@@ -100,6 +114,14 @@ export class LineQueue {
     spare.lines = 0;
     return spare;
   }
+}
+
+/** As many as one call to the system takes is 1,024. */
+const mostParts = 256;
+
+/** The bytes of parts, not copied. */
+export function viewsOf(parts: readonly PendingPart[]): Buffer[] {
+  return parts.map(({ bytes, start, end }) => bytes.subarray(start, end));
 }
 
 interface Chunk {

@@ -1,11 +1,16 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { type PollHandle, pollWritable } from '../kernel/libc.ts';
 import { sendWithoutWaiting } from '../kernel/socket-send.ts';
+import type { PendingPart } from './line-queue.ts';
 import type { OutputDevice } from './output-device.ts';
 
 /** A pipe, a terminal or a socket that was handed to us, such as standard output: a full one takes 0 bytes. */
 export class NonBlockingDevice implements OutputDevice {
   readonly name: string;
   readonly survivesReaders = false;
+  readonly #fd: number;
+  /** Stops when it is collected: the reference keeps it. */
+  #poll: PollHandle | undefined;
   readonly #write: (bytes: Buffer, start: number, end: number) => number;
   readonly #close: () => void;
 
@@ -13,16 +18,19 @@ export class NonBlockingDevice implements OutputDevice {
   constructor(fd: number, name: string) {
     this.name = name;
     if (fstatSync(fd).isSocket()) {
+      this.#fd = fd;
       this.#write = (bytes, start, end) => sendWithoutWaiting(fd, bytes, start, end);
       this.#close = () => {};
       return;
     }
     const own = openAgain(fd);
+    this.#fd = own;
     this.#write = (bytes, start, end) => writeSync(own, bytes, start, end - start);
     this.#close = own === fd ? () => {} : () => closeSync(own);
   }
 
-  write(bytes: Buffer, start: number, end: number): number {
+  write(parts: readonly PendingPart[]): number {
+    const { bytes, start, end } = parts[0]!;
     try {
       return this.#write(bytes, start, end);
     } catch (error) {
@@ -31,7 +39,20 @@ export class NonBlockingDevice implements OutputDevice {
     }
   }
 
+  whenWritable(resume: () => void): void {
+    const once = (): void => {
+      this.#poll?.stop();
+      resume();
+    };
+    if (this.#poll === undefined) this.#poll = pollWritable(this.#fd, once);
+    else {
+      this.#poll.stop();
+      this.#poll.start({ writable: true }, once);
+    }
+  }
+
   close(): void {
+    this.#poll?.close();
     this.#close();
   }
 }

@@ -1,13 +1,17 @@
+import type { PendingPart } from './line-queue.ts';
+
 /** Where an output's bytes go: a file, a pipe, a terminal. One write at a time. */
 export interface OutputDevice {
   /** What messages call it. */
   readonly name: string;
   /**
-   * Writes `bytes[start .. end]`, in which `lines` lines end, or the first part of it. Returns how many bytes were
-   * written, 0 when it cannot take any now. Never waits: what may wait returns a promise. Throws or rejects with the
-   * system's error; `EPIPE` means that the reader is gone.
+   * Writes parts in order, or the beginning of them. Returns how many bytes were written, 0 when it cannot take any now.
+   * Never waits: what may wait returns a promise. Throws or rejects with the system's error; `EPIPE` means that the
+   * reader is gone. There is at least one part.
    */
-  write(bytes: Buffer, start: number, end: number, lines: number): number | Promise<number>;
+  write(parts: readonly PendingPart[]): number | Promise<number>;
+  /** Calls `resume` once when it takes bytes again, if it can tell; forgets an earlier call. */
+  whenWritable?(resume: () => void): void;
   /** Whether it can be used again after `EPIPE`, by a reader that comes later. */
   readonly survivesReaders: boolean;
   /** Set by the output: called when the place written to was replaced, so that a line begun there must begin anew. */

@@ -1,6 +1,7 @@
 import fs, { constants, promises as fsPromises, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { nextBackupPath, tidyBackups } from './backup-files.ts';
+import { type PendingPart, viewsOf } from './line-queue.ts';
 import type { OutputDevice } from './output-device.ts';
 
 export interface RotatingFileOptions {
@@ -88,8 +89,8 @@ export class RotatingFile implements OutputDevice {
     };
   }
 
-  write(bytes: Buffer, start: number, end: number, lines: number): Promise<number> {
-    return this.#exclusive(() => this.#write(bytes, start, end, lines));
+  write(parts: readonly PendingPart[]): Promise<number> {
+    return this.#exclusive(() => this.#write(parts));
   }
 
   reopen(): void {
@@ -112,30 +113,56 @@ export class RotatingFile implements OutputDevice {
     return (this.#options.maxBytes ?? 0) > 0 || (this.#options.intervalMs ?? 0) > 0;
   }
 
-  async #write(bytes: Buffer, start: number, end: number, lines: number): Promise<number> {
-    const file = await this.#fileFor(end - start);
+  async #write(parts: readonly PendingPart[]): Promise<number> {
+    const first = parts[0]!;
+    const file = await this.#fileFor(first.end - first.start);
     /* The line that was begun in another file must begin anew in this one. */
     if (file === undefined) return 0;
-    const count = await this.#writeTo(file, bytes, start, end);
+    const fitting = this.#fitting(file, parts);
+    const count = await this.#writeTo(file, fitting);
     if (count === 0) return 0;
     file.bytes += count;
-    this.#atLineStart = bytes[start + count - 1] === NEWLINE;
-    this.#uncheckedLines += lines;
+    this.#noteWritten(fitting, count);
     return count;
   }
 
-  async #writeTo(file: OpenFile, bytes: Buffer, start: number, end: number): Promise<number> {
+  /** The parts that the file has room for: rotation is between two of them. */
+  #fitting(file: OpenFile, parts: readonly PendingPart[]): readonly PendingPart[] {
+    const { maxBytes = 0 } = this.#options;
+    if (maxBytes === 0 || !file.isRegular) return parts;
+    let size = file.bytes;
+    const end = parts.findIndex((part, index) => {
+      size += part.end - part.start;
+      return index > 0 && size > maxBytes;
+    });
+    return end === -1 ? parts : parts.slice(0, end);
+  }
+
+  async #writeTo(file: OpenFile, parts: readonly PendingPart[]): Promise<number> {
     try {
       if (file.isTorn) {
         file.bytes += (await write(file.fd, newline, 0, 1)).bytesWritten;
         file.isTorn = false;
       }
-      return (await write(file.fd, bytes, start, end - start)).bytesWritten;
+      const [first] = parts;
+      if (parts.length > 1) return (await writev(file.fd, viewsOf(parts))).bytesWritten;
+      return (await write(file.fd, first!.bytes, first!.start, first!.end - first!.start)).bytesWritten;
     } catch (error) {
       if (codeOf(error) === 'EAGAIN') return 0;
       /* The next reader of a named pipe gets whole lines. */
       if (codeOf(error) === 'EPIPE') await this.#leave(file);
       throw error;
+    }
+  }
+
+  #noteWritten(parts: readonly PendingPart[], count: number): void {
+    let rest = count;
+    for (const { bytes, start, end, lines } of parts) {
+      const size = Math.min(rest, end - start);
+      this.#atLineStart = bytes[start + size - 1] === NEWLINE;
+      this.#uncheckedLines += lines;
+      rest -= size;
+      if (rest === 0) return;
     }
   }
 
@@ -317,6 +344,7 @@ function codeOf(error: unknown): string {
 const open = promisify(fs.open);
 const close = promisify(fs.close);
 const write = promisify(fs.write);
+const writev = promisify(fs.writev);
 const read = promisify(fs.read);
 const fstat = promisify(fs.fstat) as (fd: number) => Promise<Stats>;
 const fchmod = promisify(fs.fchmod);

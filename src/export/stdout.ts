@@ -1,6 +1,7 @@
 import fs, { fstatSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { BufferedOutput, type OutputOptions } from './buffered-output.ts';
+import { viewsOf } from './line-queue.ts';
 import { NonBlockingDevice } from './nonblocking-device.ts';
 import type { OutputDevice } from './output-device.ts';
 
@@ -16,9 +17,9 @@ function fileDevice(fd: number, name: string): OutputDevice {
   return {
     name,
     survivesReaders: false,
-    write: async (bytes, start, end) => (await write(fd, bytes, start, end - start)).bytesWritten,
+    write: async (parts) => (await writev(fd, viewsOf(parts))).bytesWritten,
     close: () => {},
   };
 }
 
-const write = promisify(fs.write);
+const writev = promisify(fs.writev);

@@ -145,3 +145,8 @@ export type PollHandle = ReturnType<typeof koffi.node.poll>;
 export function pollReadable(fd: number, onReadable: () => void): PollHandle {
   return koffi.node.poll(fd, { readable: true }, onReadable);
 }
+
+/** Calls `onWritable` from the event loop, again and again, while `fd` takes bytes. */
+export function pollWritable(fd: number, onWritable: () => void): PollHandle {
+  return koffi.node.poll(fd, { writable: true }, onWritable);
+}
