@@ -151,9 +151,13 @@ export class Agent {
   /** What the agent is doing, for metrics; asks the kernel about every hook, so not to be called all the time. */
   observe(): Observation {
     const { loaded, refused } = this.#policies.result;
+    const [pending = 0, pendingReserve = 0] = this.#rings.pendingBytes;
     return {
       ...this.counters(),
-      ring: { pendingBytes: this.#ring.pendingBytes, sizeBytes: this.#maps.events.maxEntries },
+      rings: [
+        { name: 'events', pendingBytes: pending, sizeBytes: this.#maps.events.maxEntries },
+        { name: 'reserve', pendingBytes: pendingReserve, sizeBytes: this.#maps.reserve.maxEntries },
+      ],
       processes: { size: this.#pipeline.cache.size, capacity: this.#pipeline.cache.capacity },
       hooks: [...this.#table.live.values()].map(observeHook),
       missedRuns: [...this.#sensors.missedRuns(), ...this.#table.missedRuns()],

@@ -6,7 +6,7 @@ export interface Observation {
   /** Counters of the kernel programs by name (`wire.ts: counters`). */
   readonly kernel: Readonly<Record<string, number>>;
   readonly pipeline: PipelineCounters;
-  readonly ring: { readonly pendingBytes: number; readonly sizeBytes: number };
+  readonly rings: readonly { readonly name: string; readonly pendingBytes: number; readonly sizeBytes: number }[];
   readonly processes: { readonly size: number; readonly capacity: number };
   readonly hooks: readonly ObservedHook[];
   /** Calls that the kernel let pass without asking, by place. */

@@ -2,10 +2,10 @@ import type { Logger } from 'pino';
 import type { EventSink } from '../events/event-sink.ts';
 import type { BufferedOutput, OutputOptions } from '../export/buffered-output.ts';
 import { colorsFor } from '../export/colors.ts';
-import { CompactSink } from '../export/compact.ts';
+import { CompactSink, compactLossLine } from '../export/compact.ts';
 import { openJsonFile } from '../export/json-file.ts';
 import { JsonSink, type JsonSinkOptions } from '../export/json-sink.ts';
-import { jsonLossLine, textLossLine } from '../export/loss-line.ts';
+import { jsonLossLine } from '../export/loss-line.ts';
 import { stdoutOutput } from '../export/stdout.ts';
 import type { ObservedOutput } from '../metrics/sources.ts';
 import type { OutputFilters } from './filter-options.ts';
@@ -48,7 +48,8 @@ export async function openOutputs(
   if (settings.output === 'json') sinks.push(new JsonSink(openStdout({ lossLine }), sinkOptions));
   if (settings.output === 'compact') {
     const colors = colorsFor(settings.color, process.stdout.isTTY, process.env);
-    sinks.push(new CompactSink(openStdout({ lossLine: textLossLine }), { nodeName, colors, accepts }));
+    const compact = { nodeName, colors, accepts };
+    sinks.push(new CompactSink(openStdout({ lossLine: compactLossLine(compact) }), compact));
   }
   if (settings.file !== undefined) {
     const { path, ...file } = settings.file;

@@ -108,6 +108,12 @@ function lowBits(value: EventValue): number | undefined {
   }
 }
 
+/** Makes the line that tells a reader how many events are missing. */
+export function compactLossLine(options: CompactOptions): (dropped: number) => Buffer {
+  return (dropped) =>
+    Buffer.from(`${compactText({ kind: 'rateLimit', dropped, ktimeLow: 0, ktimeHigh: 0 }, options)}\n`);
+}
+
 function binaryText(process: Process): string {
   const { binary, filename } = process.image;
   const path = textOf(binary) || textOf(filename);

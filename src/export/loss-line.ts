@@ -9,8 +9,3 @@ export function jsonLossLine(nodeName: string): (droppedEvents: number) => Buffe
     return Buffer.from(`${JSON.stringify(event)}\n`);
   };
 }
-
-/** The same for people. */
-export function textLossLine(droppedEvents: number): Buffer {
-  return Buffer.from(`⚠️ lost    ${droppedEvents} event${droppedEvents === 1 ? '' : 's'}\n`);
-}

@@ -28,6 +28,10 @@ export function eventTypeName(event: Event): EventTypeName {
       return 'PROCESS_EXIT';
     case 'hook':
       return hookTypes[event.selector.hook.event];
+    case 'throttle':
+      return 'PROCESS_THROTTLE';
+    case 'rateLimit':
+      return 'RATE_LIMIT_INFO';
     default:
       return event satisfies never;
   }

@@ -38,6 +38,11 @@ export class RingReader {
     this.#timeAt = timeAt;
   }
 
+  /** Bytes that wait in each ring, the main one first. */
+  get pendingBytes(): number[] {
+    return this.#rings.map((ring) => ring.pendingBytes);
+  }
+
   /** Whether everything that the kernel wrote was consumed. */
   get isEmpty(): boolean {
     return this.#rings.every((ring) => ring.pendingBytes === 0);

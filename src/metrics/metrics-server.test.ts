@@ -18,7 +18,7 @@ function observation(): Observation {
   return {
     kernel: { RING_FULL_EXEC: 3, RING_FULL_HOOK: 4, HOOK_RECORDS: 9 },
     pipeline: pipeline.counters(),
-    ring: { pendingBytes: 100, sizeBytes: 4096 },
+    rings: [{ name: 'events', pendingBytes: 100, sizeBytes: 4096 }],
     processes: { size: 5, capacity: 10 },
     hooks: [{ key: 'lsm:file_open', policies: ['a', 'b'], instructions: 700 }],
     missedRuns: [['lsm:file_open', 2]],
@@ -73,7 +73,7 @@ describe('the metrics endpoint', () => {
       'tetragon_tracingpolicy_loaded{state="enabled"} 2',
       'tetragon_tracingpolicy_loaded{state="load_error"} 1',
       'tetragon_missed_prog_probes_total{attach="lsm:file_open",policy=""} 2',
-      'jatai_ring_pending_bytes 100',
+      'jatai_ring_pending_bytes{ring="events"} 100',
       'jatai_output_dropped_events_total{output="/var/log/a \\"b\\".json",reason="buffer_full"} 7',
       'jatai_output_dropped_events_total{output="/var/log/a \\"b\\".json",reason="rate_limit"} 8',
       'jatai_generation_switch_seconds_total 2',

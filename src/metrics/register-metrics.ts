@@ -73,7 +73,16 @@ const sumOfOutputs = (view: View, value: (output: ObservedOutput) => number): Po
 ];
 
 /** Opcodes of Tetragon's messages, by our kinds of records. */
-const messageOpcodes = { exec: '5', exit: '7', hook: '13', fork: '23', data: '24', return: '13' } as const;
+const messageOpcodes = {
+  exec: '5',
+  exit: '7',
+  hook: '13',
+  fork: '23',
+  data: '24',
+  return: '13',
+  denial: '13',
+  throttle: '27',
+} as const;
 
 /** Metrics that Tetragon has, under its names. */
 const tetragonMetrics: readonly Metric[] = [
@@ -121,7 +130,7 @@ const tetragonMetrics: readonly Metric[] = [
     [agent.pipeline.records],
   ]),
   counter('tetragon_observer_ringbuf_events_lost_total', 'Records that the ring had no room for', ({ agent }) => [
-    sumOf(kernelPoints(agent, 'RING_FULL_', 'kind')),
+    sumOf([...kernelPoints(agent, 'RING_FULL_', 'kind'), ...kernelPoints(agent, 'SHARE_USED_', 'kind')]),
   ]),
   counter('tetragon_observer_ringbuf_errors_total', 'Records that could not be read', ({ agent }) => [
     [Object.values(agent.pipeline.decodeErrors).reduce((sum, count) => sum + count, 0)],
@@ -146,10 +155,12 @@ const tetragonMetrics: readonly Metric[] = [
 
 /** Metrics that only this engine has. */
 const ownMetrics: readonly Metric[] = [
-  gauge('jatai_ring_pending_bytes', 'Bytes of the ring that wait to be read', ({ agent }) => [
-    [agent.ring.pendingBytes],
-  ]),
-  gauge('jatai_ring_size_bytes', 'Size of the ring', ({ agent }) => [[agent.ring.sizeBytes]]),
+  gauge('jatai_ring_pending_bytes', 'Bytes that wait to be read, by ring', ({ agent }) =>
+    agent.rings.map(({ name, pendingBytes }) => [pendingBytes, { ring: name }]),
+  ),
+  gauge('jatai_ring_size_bytes', 'Size of the rings', ({ agent }) =>
+    agent.rings.map(({ name, sizeBytes }) => [sizeBytes, { ring: name }]),
+  ),
   counter('jatai_kernel_events_total', 'What the kernel side counts, losses included, by counter', ({ agent }) =>
     kernelPoints(agent, '', 'counter'),
   ),
