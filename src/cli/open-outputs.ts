@@ -33,12 +33,13 @@ export async function openOutputs(
   const lossLine = jsonLossLine(nodeName);
   const { accepts, cut } = filters;
   const sinkOptions: JsonSinkOptions = { accepts, cut, ratePerMinute: settings.ratePerMinute, lossLine };
-  const report = (message: string): void => log.warn(message);
+  const report = (message: string, lost?: number): void =>
+    log.warn(lost === undefined ? {} : { lost: { output: lost } }, message);
   const buffer = { maxBytes: settings.bufferBytes };
   const sinks: (JsonSink | CompactSink)[] = [];
   const openStdout = (options: OutputOptions): BufferedOutput => {
-    const reportStdout = (message: string): void => {
-      report(message);
+    const reportStdout = (message: string, lost?: number): void => {
+      report(message, lost);
       /* Whoever read our events went away: nothing is left to do when that was the only output. */
       if (sinks.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
     };

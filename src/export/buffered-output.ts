@@ -8,8 +8,8 @@ export interface OutputOptions {
   readonly maxBytes?: number;
   /** How long `close` keeps trying when the reader does not keep up. */
   readonly closeTimeoutMs?: number;
-  /** Told once when writing starts to fail and once when it works again. */
-  readonly report?: (message: string) => void;
+  /** Told once when writing starts to fail and once when it works again, and of every gap with its number of lines. */
+  readonly report?: (message: string, lostLines?: number) => void;
   /** A line, newline included, that tells the reader how many events are missing at its place. */
   readonly lossLine?: (droppedLines: number) => Buffer;
 }
@@ -49,7 +49,7 @@ export class BufferedOutput {
   readonly #queue: LineQueue;
   readonly #batchBytes: number;
   readonly #closeTimeoutMs: number;
-  readonly #report: (message: string) => void;
+  readonly #report: (message: string, lostLines?: number) => void;
   readonly #lossLine: ((droppedLines: number) => Buffer) | undefined;
   readonly #finish = Promise.withResolvers<void>();
   readonly #dropped: Record<OutputDropReason, number> = { buffer_full: 0, reader_gone: 0, closed: 0, file_deleted: 0 };
@@ -62,7 +62,6 @@ export class BufferedOutput {
   /** Dropped lines the reader has not been told of. */
   #untold = 0;
   #failing = false;
-  #droppedAtFailure = 0;
   #writtenBytes = 0;
   #writtenLines = 0;
   #lastWriteMs = 0;
@@ -173,7 +172,7 @@ export class BufferedOutput {
     this.#dropping = false;
     if (this.#untold === 0 || this.broken !== undefined) return;
     const line = this.#lossLine?.(this.#untold);
-    this.#untold = 0;
+    this.#reportLoss();
     if (line !== undefined) this.appendNotice(line);
   }
 
@@ -250,7 +249,6 @@ export class BufferedOutput {
     }
     if (!this.#failing) {
       this.#failing = true;
-      this.#droppedAtFailure = this.#droppedTotal();
       const limit = this.#queue.maxBytes;
       this.#report(`${this.name}: cannot write (${code}); up to ${limit} bytes of events are kept for a retry`);
     }
@@ -267,8 +265,7 @@ export class BufferedOutput {
   #recover(): void {
     if (!this.#failing) return;
     this.#failing = false;
-    const lost = this.#droppedTotal() - this.#droppedAtFailure;
-    this.#report(`${this.name}: writing works again; ${lost} events were lost`);
+    this.#report(`${this.name}: writing works again`);
   }
 
   #retry(delayMs: number): void {
@@ -288,13 +285,14 @@ export class BufferedOutput {
     this.#state = 'finished';
     const { tornBytes } = this.#queue;
     this.#drop('closed', this.#queue.clear());
-    if (this.#untold > 0) this.#report(`${this.name}: ${this.#untold} events were lost`);
+    if (this.#untold > 0) this.#reportLoss();
     const closed = (): void => this.#finish.resolve();
     Promise.resolve(this.#device.close(tornBytes)).then(closed, closed);
   }
 
-  #droppedTotal(): number {
-    return Object.values(this.#dropped).reduce((sum, lines) => sum + lines, 0);
+  #reportLoss(): void {
+    this.#report(`${this.name}: ${this.#untold} events were lost`, this.#untold);
+    this.#untold = 0;
   }
 }
 

@@ -3,7 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { repositoryRoot } from '../vm/repository-root.ts';
 
 const policy = `
@@ -44,6 +44,7 @@ test('an output that nobody reads delays neither the ring nor the file; what it 
       messages += text;
     });
     const ended = new Promise((resolve) => agent.once('exit', resolve));
+    onTestFinished(() => void agent.kill('SIGKILL'));
     await until(() => messages.includes('"address"') || agent.exitCode !== null);
     if (agent.exitCode !== null) skip(`the agent does not start here: ${messages}`);
 
