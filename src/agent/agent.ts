@@ -139,13 +139,7 @@ export class Agent {
 
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
-    const start = performance.now();
-    const result = this.#policies.apply(policies);
-    const lastMs = performance.now() - start;
-    const { switches, totalMs } = this.#generations;
-    this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
-    this.#afterChange();
-    return result;
+    return this.#change(() => this.#policies.apply(policies));
   }
 
   /** What the agent is doing, for metrics; asks the kernel about every hook, so not to be called all the time. */
@@ -168,9 +162,7 @@ export class Agent {
 
   /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
   setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    const result = this.#policies.applyWith(policies, required);
-    this.#afterChange();
-    return result;
+    return this.#change(() => this.#policies.applyWith(policies, required));
   }
 
   /** Bytes of kernel memory by policy. */
@@ -227,9 +219,15 @@ export class Agent {
     this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
   }
 
-  #afterChange(): void {
+  #change<Result>(change: () => Result): Result {
+    const start = performance.now();
+    const result = change();
+    const lastMs = performance.now() - start;
+    const { switches, totalMs } = this.#generations;
+    this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
     this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
     releaseMemorySoon();
+    return result;
   }
 
   #keepHouse(): void {

@@ -59,7 +59,7 @@ export async function runCommand(args: string[]): Promise<number> {
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
   };
-  const filters = await compileOutputFilters(options, content);
+  const filters = compileOutputFilters(options, { ...content, encoding: () => agent.encoding });
   const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);
   const events = openEventCounts(options, content.nodeName);
   const hub = options.server === undefined ? undefined : await openHub();

@@ -1,7 +1,7 @@
-import { Environment } from '@marcbachmann/cel-js/evaluator';
-import { serialize } from '@marcbachmann/cel-js/serialize';
+import type { Environment } from '@marcbachmann/cel-js/evaluator';
 import type { Event } from '../events/events.ts';
 import { registerAddressFunctions } from './cel-address.ts';
+import { celLibrary, celPrinter } from './cel-library.ts';
 import { type Json, registerMessages } from './cel-messages.ts';
 import { FilterError } from './filter-error.ts';
 import { compileRegex } from './linear-regex.ts';
@@ -13,20 +13,13 @@ export type CelCompiler = (expression: string, where: string) => (event: Event) 
 /**
  * Makes the compiler of CEL expressions over events: a variable for each kind of event (`process_exec`), with the fields
  * of its message. An expression is asked only about events of a kind that it names; one that fails has not matched.
- * `lineOf` gives the event as a line of JSON. Loaded only when an expression is there: see `loadCelCompiler`.
+ * `lineOf` gives the event as a line of JSON.
  */
 export function createCelCompiler(lineOf: (event: Event) => Buffer): CelCompiler {
-  const environment = new Environment({ homogeneousAggregateLiterals: false });
-  const message = registerMessages(registerAddressFunctions(environment));
-  const regexes = new Map<string, RegExp>();
-  environment.registerFunction(`string.${linearMatches}(string): bool`, (text: string, pattern: string) => {
-    const regex = regexes.get(pattern) ?? compileRegex(pattern);
-    if (regexes.size < maxRegexes) regexes.set(pattern, regex);
-    return regex.test(text);
-  });
-  for (const [name, values] of enumValues()) registerEnum(environment, name, values);
-  for (const { field, message: type } of eventFields()) environment.registerVariable(field, `tetragon.${type}`);
+  let known: CelEnvironment | undefined;
   return (expression, where) => {
+    known ??= createEnvironment();
+    const { environment, message } = known;
     const { run, events } = compileExpression(environment, expression, where);
     return (event) => {
       const line = JSON.parse(lineOf(event).toString('utf8')) as Json;
@@ -40,6 +33,25 @@ export function createCelCompiler(lineOf: (event: Event) => Buffer): CelCompiler
       }
     };
   };
+}
+
+interface CelEnvironment {
+  readonly environment: Environment;
+  readonly message: ReturnType<typeof registerMessages>;
+}
+
+function createEnvironment(): CelEnvironment {
+  const environment = new (celLibrary().Environment)({ homogeneousAggregateLiterals: false });
+  const message = registerMessages(registerAddressFunctions(environment));
+  const regexes = new Map<string, RegExp>();
+  environment.registerFunction(`string.${linearMatches}(string): bool`, (text: string, pattern: string) => {
+    const regex = regexes.get(pattern) ?? compileRegex(pattern);
+    if (regexes.size < maxRegexes) regexes.set(pattern, regex);
+    return regex.test(text);
+  });
+  for (const [name, values] of enumValues()) registerEnum(environment, name, values);
+  for (const { field, message: type } of eventFields()) environment.registerVariable(field, `tetragon.${type}`);
+  return { environment, message };
 }
 
 interface CompiledExpression {
@@ -63,7 +75,7 @@ function compileExpression(environment: Environment, expression: string, where: 
     return fail((error as Error).message);
   }
   return {
-    run: environment.parse(serialize(ast as Parameters<typeof serialize>[0])),
+    run: environment.parse(celPrinter().serialize(ast)),
     events: eventFields().filter(({ field }) => names.has(field)),
   };
 }

@@ -1,4 +1,5 @@
-import { type Environment, UnsignedInt } from '@marcbachmann/cel-js/evaluator';
+import type { Environment } from '@marcbachmann/cel-js/evaluator';
+import { celLibrary } from './cel-library.ts';
 import { enumValues, eventMessages, type MessageField, type MessageFields } from './message-schema.ts';
 
 /** A message for CEL, made from its JSON; fields are converted when an expression asks for them. */
@@ -85,7 +86,7 @@ function convertField(
   if (kind === 'list') return ((json ?? []) as unknown[]).map(convert);
   if (kind === 'map') return json ?? {};
   if (json !== undefined) return convert(json);
-  if (scalar !== undefined) return scalar.missing;
+  if (scalar !== undefined) return scalar.missing === undefined ? undefined : scalar.convert(scalar.missing);
   return enumValues().has(type) ? 0n : undefined;
 }
 
@@ -96,23 +97,23 @@ function enumNumber(type: string, value: unknown): bigint {
 
 interface Scalar {
   readonly type: string;
+  /** JSON of the value that is meant when there is none; undefined when none is meant. */
   readonly missing: unknown;
   readonly convert: (json: unknown) => unknown;
 }
 
-const unsigned = (json: unknown): UnsignedInt => new UnsignedInt(BigInt(json as number | string));
+const unsigned = (json: unknown): unknown => new (celLibrary().UnsignedInt)(BigInt(json as number | string));
 const signed = (json: unknown): bigint => BigInt(json as number | string);
 const same = (json: unknown): unknown => json;
-const zero = new UnsignedInt(0n);
 
 const scalars: Readonly<Record<string, Scalar>> = {
   string: { type: 'string', missing: '', convert: same },
   bool: { type: 'bool', missing: false, convert: same },
-  bytes: { type: 'bytes', missing: new Uint8Array(), convert: (json) => Buffer.from(json as string, 'base64') },
-  int32: { type: 'int', missing: 0n, convert: signed },
-  int64: { type: 'int', missing: 0n, convert: signed },
-  uint32: { type: 'uint', missing: zero, convert: unsigned },
-  uint64: { type: 'uint', missing: zero, convert: unsigned },
+  bytes: { type: 'bytes', missing: '', convert: (json) => Buffer.from(json as string, 'base64') },
+  int32: { type: 'int', missing: 0, convert: signed },
+  int64: { type: 'int', missing: 0, convert: signed },
+  uint32: { type: 'uint', missing: 0, convert: unsigned },
+  uint64: { type: 'uint', missing: 0, convert: unsigned },
   'google.protobuf.UInt32Value': { type: 'uint', missing: undefined, convert: unsigned },
   'google.protobuf.Int32Value': { type: 'int', missing: undefined, convert: signed },
   'google.protobuf.BoolValue': { type: 'bool', missing: undefined, convert: same },

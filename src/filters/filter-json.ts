@@ -25,12 +25,12 @@ export function parseFilterList(option: string, text: string): FilterObject[] {
   return objects;
 }
 
-/** Takes filters that came as objects, of a gRPC request for instance. */
+/** Takes filters that came as objects, of a gRPC request for instance; `source` begins what is said of them. */
 export function filterObjects(
   source: string,
   values: readonly Readonly<Record<string, unknown>>[],
 ): readonly FilterObject[] {
-  return values.map((value, index) => ({ values: value, where: `${source}: filter ${index + 1}` }));
+  return values.map((value, index) => ({ values: value, where: `${source}filter ${index + 1}` }));
 }
 
 /**

@@ -1,0 +1,13 @@
+import { createRequire } from 'node:module';
+
+/** The CEL package, loaded when the first expression is compiled: most agents have none. */
+export function celLibrary(): typeof import('@marcbachmann/cel-js/evaluator') {
+  return require('@marcbachmann/cel-js/evaluator');
+}
+
+/** Its printer of expressions. */
+export function celPrinter(): typeof import('@marcbachmann/cel-js/serialize') {
+  return require('@marcbachmann/cel-js/serialize');
+}
+
+const require = createRequire(import.meta.url);
