@@ -1,5 +1,6 @@
 import type protobuf from 'protobufjs';
 import { loadApi, tetragonFiles } from '../grpc/api-root.ts';
+import { messageJson } from '../grpc/message-json.ts';
 import type {
   AddTracingPolicyRequest,
   ConfigureTracingPolicyRequest,
@@ -12,7 +13,6 @@ import type {
 } from '../grpc/messages.ts';
 import { encodeMessage, methodPath, methodTypes } from '../grpc/method.ts';
 import type { GrpcClient } from './grpc-client.ts';
-import { messageJson } from './message-json.ts';
 
 export interface EventsRequest {
   readonly allow_list: readonly FilterMessage[];

@@ -2,8 +2,9 @@ import type protobuf from 'protobufjs';
 import type { Event } from '../events/events.ts';
 import type { AggregationOptions } from './event-aggregator.ts';
 import { compileFieldFilters } from './field-filter.ts';
-import type { GetEventsRequest } from './messages.ts';
-import { decodeMessage, methodTypes } from './method.ts';
+import { messageJson } from './message-json.ts';
+import type { FilterMessage, GetEventsRequest } from './messages.ts';
+import { decodeMessage, methodTypes, singleRequest } from './method.ts';
 import type { ServedAgent } from './served-agent.ts';
 import type { CallHandler, ServerCall } from './server-call.ts';
 import { StatusError } from './status.ts';
@@ -18,44 +19,43 @@ export function getEventsRoute(service: protobuf.Service, agent: ServedAgent): (
   const { requestType, responseType } = methodTypes(service, 'GetEvents');
   return (call) => {
     let close = (): void => {};
-    return {
-      onMessage: (message) => {
-        const request = decodeMessage<GetEventsRequest>(requestType, message);
-        if (agent.hub.counters().clients >= maxEventClients)
-          throw new StatusError(
-            'RESOURCE_EXHAUSTED',
-            `There are ${maxEventClients} clients of the event stream already`,
-          );
-        const subscriber = agent.hub.subscribe({
-          send: (frames, done) => call.sendFrames(frames, done),
-          maxBytes: maxWaitingBytes,
-          accepts: compileLists(request, agent),
-          transform: compileFieldFilters(request.field_filters, responseType),
-          aggregation: aggregationOf(request),
-        });
-        close = () => subscriber.close();
-        /* The client knows from now on that it misses nothing. */
-        call.respond();
-      },
-      onClosed: () => close(),
-    };
+    const handler = singleRequest(async (message) => {
+      const request = decodeMessage<GetEventsRequest>(requestType, message);
+      const accepts = await compileFilters(requestType, message, agent);
+      const { clients } = agent.hub.counters();
+      if (clients >= maxEventClients)
+        throw new StatusError('RESOURCE_EXHAUSTED', `There are ${clients} clients of the event stream already`);
+      const transform = compileFieldFilters(request.field_filters, responseType);
+      const aggregation = aggregationOf(request);
+      const send = (frames: Buffer, done: () => void): void => call.sendFrames(frames, done);
+      if (call.closed) return;
+      const subscriber = agent.hub.subscribe({ send, maxBytes: maxWaitingBytes, accepts, transform, aggregation });
+      close = () => subscriber.close();
+      /* The client knows from now on that it misses nothing. */
+      call.respond();
+    });
+    return { ...handler, onClosed: () => close() };
   };
 }
 
-/** A deny list wins over an allow list; an empty allow list allows everything. */
-function compileLists(request: GetEventsRequest, agent: ServedAgent): ((event: Event) => boolean) | undefined {
-  const compile = (field: 'allow_list' | 'deny_list'): ((event: Event) => boolean) | undefined => {
-    if (request[field].length === 0) return undefined;
-    try {
-      return agent.compileFilters(request[field]);
-    } catch (error) {
-      throw new StatusError('INVALID_ARGUMENT', `${field}: ${(error as Error).message}`);
-    }
-  };
-  const allows = compile('allow_list');
-  const denies = compile('deny_list');
-  if (denies === undefined) return allows;
-  return (event) => !denies(event) && (allows === undefined || allows(event));
+/** The filters of a request, compiled from their JSON: wrappers are values there, and enums names. */
+async function compileFilters(
+  type: protobuf.Type,
+  message: Buffer,
+  agent: ServedAgent,
+): Promise<((event: Event) => boolean) | undefined> {
+  const { allow_list: allow = [], deny_list: deny = [] } = messageJson(type, type.decode(message)) as FilterLists;
+  if (allow.length === 0 && deny.length === 0) return undefined;
+  try {
+    return await agent.compileFilters(allow, deny);
+  } catch (error) {
+    throw new StatusError('INVALID_ARGUMENT', (error as Error).message);
+  }
+}
+
+interface FilterLists {
+  readonly allow_list?: readonly FilterMessage[];
+  readonly deny_list?: readonly FilterMessage[];
 }
 
 /** Tetragon's defaults for what is not set. */

@@ -1,5 +1,5 @@
 import type protobuf from 'protobufjs';
-import { decodeMessage, encodeMessage, methodPath, methodTypes, unaryRoute } from './method.ts';
+import { decodeMessage, encodeMessage, methodPath, methodTypes, singleRequest, unaryRoute } from './method.ts';
 import type { Routes } from './server.ts';
 import type { CallHandler, ServerCall } from './server-call.ts';
 import { StatusError } from './status.ts';
@@ -26,11 +26,9 @@ export function healthRoutes(service: protobuf.Service, services: readonly strin
 /** Says the state once and keeps the call open: it never changes while the server lives. */
 function watch(service: protobuf.Service, call: ServerCall, known: ReadonlySet<string>): CallHandler {
   const { requestType, responseType } = methodTypes(service, 'Watch');
-  return {
-    onMessage: (message) => {
-      const { service: name = '' } = decodeMessage<HealthCheckRequest>(requestType, message);
-      const status = known.has(name) ? 'SERVING' : 'SERVICE_UNKNOWN';
-      call.send(encodeMessage(responseType, { status }));
-    },
-  };
+  return singleRequest((message) => {
+    const { service: name = '' } = decodeMessage<HealthCheckRequest>(requestType, message);
+    const status = known.has(name) ? 'SERVING' : 'SERVICE_UNKNOWN';
+    call.send(encodeMessage(responseType, { status }));
+  });
 }

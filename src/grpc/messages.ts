@@ -3,6 +3,7 @@
  * there in what arrives; other fields are absent when they have their default.
  */
 
+/** A `Filter` in the form of its JSON. */
 export interface FilterMessage {
   readonly [field: string]: unknown;
 }
@@ -15,8 +16,6 @@ export interface FieldFilterMessage {
 }
 
 export interface GetEventsRequest {
-  readonly allow_list: readonly FilterMessage[];
-  readonly deny_list: readonly FilterMessage[];
   readonly aggregation_options?: {
     readonly window_size?: { readonly seconds?: number; readonly nanos?: number };
     readonly channel_buffer_size?: number;

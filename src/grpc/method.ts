@@ -18,16 +18,30 @@ export function unaryRoute<Request, Response extends object>(
   method: UnaryMethod<Request, Response>,
 ): [path: string, route: (call: ServerCall) => CallHandler] {
   const { requestType, responseType } = methodTypes(service, name);
-  const route = (call: ServerCall): CallHandler => ({
-    onMessage: async (message) => {
+  const route = (call: ServerCall): CallHandler =>
+    singleRequest(async (message) => {
       if (access === 'change') requireAdmin(call.peer);
       const request = decodeMessage<Request>(requestType, message);
       const response = await method(request, call.peer);
       call.send(encodeMessage(responseType, response));
       call.finish();
-    },
-  });
+    });
   return [methodPath(service, name), route];
+}
+
+/** A handler for methods with exactly one request; fewer or more end the call. */
+export function singleRequest(handle: (message: Buffer) => void | Promise<void>): CallHandler {
+  let received = false;
+  return {
+    onMessage: (message) => {
+      if (received) throw new StatusError('INTERNAL', 'The call has more than the one request of this method');
+      received = true;
+      return handle(message);
+    },
+    onHalfClose: () => {
+      if (!received) throw new StatusError('INTERNAL', 'The call has no request');
+    },
+  };
 }
 
 /** `/tetragon.FineGuidanceSensors/GetEvents` */

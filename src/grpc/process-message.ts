@@ -1,6 +1,6 @@
 import { type ArgumentsWriter, hasNoArguments, writeArguments } from '../events/arguments.ts';
 import type { ByteArena } from '../events/byte-arena.ts';
-import { type Credentials, isNameless, type Process } from '../events/process.ts';
+import { type Credentials, isNameless, type Process, type TextRange } from '../events/process.ts';
 import {
   binaryOf,
   containerId,
@@ -18,6 +18,13 @@ export interface ProcessMessage {
   readonly middle: number;
 }
 
+/** With what may change while a process is known: its arguments arrive in pieces. */
+interface EncodedProcess {
+  readonly message: ProcessMessage;
+  readonly flags: number;
+  readonly args: TextRange;
+}
+
 /** Encodes Tetragon's `Process` message: the same content as that of `ProcessEncoder` in JSON. */
 export class ProcessMessageEncoder {
   readonly #options: ProcessEncoderOptions;
@@ -27,7 +34,7 @@ export class ProcessMessageEncoder {
     raw: (bytes) => this.#writer.raw(bytes),
     escaped: (bytes, start, end) => this.#writer.append(bytes, start, end),
   };
-  readonly #encoded = new WeakMap<Process, ProcessMessage>();
+  readonly #encoded = new WeakMap<Process, EncodedProcess>();
   readonly #arena: ByteArena;
 
   constructor(options: ProcessEncoderOptions, arena: ByteArena) {
@@ -37,11 +44,11 @@ export class ProcessMessageEncoder {
 
   /** The message of a process; the same bytes until the process changes. */
   encode(process: Process): ProcessMessage {
-    let message = this.#encoded.get(process);
-    if (message === undefined) {
-      message = this.#write(process);
-      this.#encoded.set(process, message);
-    }
+    const { flags, image } = process;
+    const known = this.#encoded.get(process);
+    if (known !== undefined && known.flags === flags && known.args === image.args) return known.message;
+    const message = this.#write(process);
+    this.#encoded.set(process, { message, flags, args: image.args });
     return message;
   }
 

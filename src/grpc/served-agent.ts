@@ -21,8 +21,14 @@ export interface ServedAgent {
   readonly matchCounts: () => MatchCounts;
   /** Options as Tetragon names them. */
   readonly configuration: Readonly<Record<string, string | boolean>>;
-  /** Turns filters into a test: an event passes when one of them matches. Throws an Error for a wrong filter. */
-  readonly compileFilters: (filters: readonly FilterMessage[]) => (event: Event) => boolean;
+  /**
+   * Turns an allow list and a deny list, in the form of their JSON, into a test; undefined when every event passes.
+   * Rejects with an Error for a wrong filter.
+   */
+  readonly compileFilters: (
+    allow: readonly FilterMessage[],
+    deny: readonly FilterMessage[],
+  ) => Promise<((event: Event) => boolean) | undefined>;
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): void };
   /** Rotation of the event file; undefined when there is none. */
   readonly eventLog: EventLog | undefined;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GrpcClient } from '../client/grpc-client.ts';
 import { frame } from './framing.ts';
+import { singleRequest } from './method.ts';
 import { GrpcServer, type Routes } from './server.ts';
 import { parseServerAddress, serverAddressText } from './server-address.ts';
 import { decodeStatusMessage, encodeStatusMessage, StatusError } from './status.ts';
@@ -28,6 +29,7 @@ const routes: Routes = new Map([
       },
     }),
   ],
+  ['/test.Test/Once', () => singleRequest(() => {})],
   ['/test.Test/Wait', (call) => ({ onMessage: () => call.respond() })],
   [
     '/test.Test/Count',
@@ -100,6 +102,8 @@ describe('GrpcServer', () => {
       ['a compressed message', { ':path': '/test.Test/Echo' }, Buffer.of(1, 0, 0, 0, 0), { grpcStatus: '12' }],
       ['a message that is too long', { ':path': '/test.Test/Echo' }, Buffer.of(0, 0xff, 0, 0, 0), { grpcStatus: '8' }],
       ['half a message', { ':path': '/test.Test/Echo' }, Buffer.of(0, 0, 0, 0, 9, 1), { grpcStatus: '13' }],
+      ['a call without a request', { ':path': '/test.Test/Once' }, Buffer.alloc(0), { grpcStatus: '13' }],
+      ['two requests for one', { ':path': '/test.Test/Once' }, Buffer.alloc(10), { grpcStatus: '13' }],
       ['a deadline', { ':path': '/test.Test/Wait', 'grpc-timeout': '50m' }, Buffer.alloc(5), { grpcStatus: '4' }],
     ];
   for (const [name, headers, body, answer] of refusals) {
