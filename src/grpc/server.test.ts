@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GrpcClient } from '../client/grpc-client.ts';
 import { frame } from './framing.ts';
 import { singleRequest } from './method.ts';
-import { GrpcServer, type Routes } from './server.ts';
+import { GrpcServer, type Route, type Routes } from './server.ts';
 import { parseServerAddress, serverAddressText } from './server-address.ts';
 import { decodeStatusMessage, encodeStatusMessage, StatusError } from './status.ts';
 import { callRaw, startTestServer, type TestServer } from './test-server.ts';
 
-const routes: Routes = new Map([
+const routes: Routes = new Map<string, Route>([
   [
     '/test.Test/Echo',
     (call) => ({

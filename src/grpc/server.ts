@@ -15,8 +15,11 @@ import type { ServerAddress } from './server-address.ts';
 import { type CallHandler, ServerCall } from './server-call.ts';
 import type { TlsFiles } from './tls-files.ts';
 
+/** Begins to handle a call. */
+export type Route = (call: ServerCall) => CallHandler;
+
 /** By path, `/package.Service/Method`. */
-export type Routes = ReadonlyMap<string, (call: ServerCall) => CallHandler>;
+export type Routes = ReadonlyMap<string, Route>;
 
 export interface GrpcServerOptions {
   readonly routes: Routes;

@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import descriptor from 'protobufjs/ext/descriptor.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { frame } from '../../src/grpc/framing.ts';
+import { callRaw } from '../../src/grpc/test-server.ts';
 import { AgentProcess } from '../kernel/harness/agent-process.ts';
 import { repositoryRoot } from '../vm/repository-root.ts';
 import { type Message, ReferenceClient } from './reference-client.ts';
@@ -19,6 +23,8 @@ if (missing !== '') console.log(`test/api: skipped, ${missing}`);
 const folder = mkdtempSync(join(tmpdir(), 'jatai-api-'));
 const socket = join(folder, 'agent.sock');
 const forbidden = join(folder, 'forbidden');
+
+const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
 
 function policyYaml(name: string, path: string, action: string): string {
   return `apiVersion: cilium.io/v1alpha1
@@ -103,7 +109,6 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
   }
 
   test('what a client asks before anything else', async () => {
-    const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
     expect(await client.call('GetVersion', {})).toEqual({ version });
     const info = await client.call('GetInfo', {});
     expect(info).toMatchObject({ version, name: 'jatai', build: { modified: 'false' } });
@@ -118,6 +123,43 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     const told = JSON.parse(readFileSync(join(folder, 'info.json'), 'utf8'));
     expect(told).toMatchObject({ server_address: `unix://${socket}`, pid: agent.pid });
     expect(statSync(socket).mode & 0o777).toBe(0o660);
+  });
+
+  test('the same in bytes, by the field numbers of the specification', async () => {
+    const session = connect('http://localhost', { createConnection: () => connectSocket({ path: socket }) });
+    const exchange = async (method: string, request: string): Promise<string> => {
+      const body = frame(Buffer.from(request.replaceAll(' ', ''), 'hex'));
+      const answer = await callRaw(session, { ':path': `/tetragon.FineGuidanceSensors/${method}` }, [body]);
+      return `${answer.grpcStatus} ${answer.body.subarray(5).toString('hex')}`;
+    };
+    const text = (field: string, value: string): string =>
+      `${field}${Buffer.of(value.length).toString('hex')}${Buffer.from(value).toString('hex')}`;
+    /* version = 1 */
+    expect(await exchange('GetVersion', '')).toBe(`0 ${text('0a', version)}`);
+    /* health_status = 1 {event = 1: 1, status = 2: 1, details = 3} */
+    expect(await exchange('GetHealth', '0a01 01')).toBe(`0 0a0d08011001${text('1a', 'running')}`);
+    /* domains = 1 */
+    expect(await exchange('ListDomains', '')).toBe(`0 ${text('0a', 'grpc')}${text('0a', 'static')}`);
+    /* domain = 1; policies = 1 {id = 1, name = 2, ..., enabled = 6, state = 9, memory = 10, mode = 11, domain = 13} */
+    const list = await exchange('ListTracingPolicies', text('0a', 'static'));
+    expect(list).toMatch(/^0 0a[89a-f].010801/);
+    for (const part of [
+      text('12', 'seen'),
+      text('2a', 'generic_tracepoint'),
+      '3001',
+      '4801',
+      '5803',
+      text('6a', 'static'),
+    ])
+      expect(list).toContain(part);
+    /* flag = 1, level = 2: 4 is INFO */
+    expect(await exchange('GetDebug', '')).toBe('0 1004');
+    /* name = 1, namespace = 2, domain = 3 */
+    expect(await exchange('DeleteTracingPolicy', text('0a', 'x') + text('12', 'y') + text('1a', 'z'))).toBe('5 ');
+    /* name = 1, enable = 3, mode = 4, domain = 5 */
+    const configure = `${text('0a', 'seen')}1801 2001 ${text('2a', 'static')}`;
+    expect(await exchange('ConfigureTracingPolicy', configure)).toBe('0 ');
+    session.destroy();
   });
 
   test('a policy lives its whole life', async () => {
