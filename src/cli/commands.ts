@@ -131,6 +131,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: loglevelUsage, run: loglevelCommand };
     },
   },
+  completion: {
+    summary: 'a script that completes commands and options in a shell',
+    load: async () => {
+      const { completionCommand, completionUsage } = await import('./completion.ts');
+      return { usage: completionUsage, run: completionCommand };
+    },
+  },
   version: {
     summary: 'version of jatai',
     load: async () => {
