@@ -131,6 +131,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: loglevelUsage, run: loglevelCommand };
     },
   },
+  bugtool: {
+    summary: 'one archive with everything that support needs',
+    load: async () => {
+      const { bugtoolCommand, bugtoolUsage } = await import('./bugtool.ts');
+      return { usage: bugtoolUsage, run: bugtoolCommand };
+    },
+  },
   completion: {
     summary: 'a script that completes commands and options in a shell',
     load: async () => {

@@ -68,6 +68,11 @@ export class AgentClient {
     return version ?? '';
   }
 
+  /** Probes of the kernel, options and build of the agent. */
+  async getInfo(): Promise<object> {
+    return this.#unary('GetInfo', {});
+  }
+
   async getLogLevel(): Promise<LogLevel> {
     const request: DebugRequest = { flag: 'CONFIG_FLAG_LOG_LEVEL' };
     const { level } = await this.#unary<{ level?: LogLevel }>('GetDebug', request);

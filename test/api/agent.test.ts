@@ -423,6 +423,19 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     return { child, lines: () => text.slice(0, text.lastIndexOf('\n')).split('\n') };
   }
 
+  test('jatai bugtool asks the agent and the kernel', () => {
+    const archive = join(folder, 'bugs.tar.gz');
+    writeFileSync(archive, '', { mode: 0o644 });
+    expect(jatai('bugtool', '-o', archive)).toMatchObject({ status: 0, stderr: '' });
+    expect(statSync(archive).mode & 0o777).toBe(0o600);
+    const read = (name: string): string =>
+      spawnSync('tar', ['xOzf', archive, `jatai-bugtool/${name}`], { encoding: 'utf8' }).stdout;
+    expect(JSON.parse(read('agent/policies.json'))).toMatchObject([{ name: 'seen', state: 'TP_STATE_ENABLED' }]);
+    expect(JSON.parse(read('agent/info.json')).probes).toHaveLength(22);
+    expect(JSON.parse(read('kernel/probe.json')).features.rawTracepoint.available).toBe(true);
+    expect(read('version.txt')).toContain(`jatai ${version}`);
+  }, 60_000);
+
   test('policies of clients come back after a restart', async () => {
     await client.call('AddTracingPolicy', { yaml: policyYaml('killer', forbidden, 'Sigkill') });
     client.close();
