@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import type { Agent } from '../agent/agent.ts';
 import type { PolicyRegistry } from '../agent/policy-registry.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import { compileEventLists } from '../filters/event-filter.ts';
+import { filterObjects } from '../filters/filter-json.ts';
 import { type AgentServer, serveAgent } from '../grpc/agent-server.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { removeInfoFile, writeInfoFile } from '../grpc/info-file.ts';
@@ -10,6 +12,7 @@ import type { ServedAgent } from '../grpc/served-agent.ts';
 import { serverAddressText } from '../grpc/server-address.ts';
 import { TlsFiles } from '../grpc/tls-files.ts';
 import { InputError } from './errors.ts';
+import { filterContext } from './filter-options.ts';
 import type { ServerSettings } from './server-options.ts';
 import { readVersion } from './version.ts';
 
@@ -54,6 +57,8 @@ function openTls({ tls }: ServerSettings, log: Logger): TlsFiles | undefined {
 }
 
 function servedAgent({ agent, registry, hub, facts, log, configuration }: RunServerInput): ServedAgent {
+  const { withCredentials } = agent.encoding;
+  const context = filterContext({ withCredentials, encoding: () => agent.encoding });
   return {
     version: readVersion(),
     facts,
@@ -64,7 +69,8 @@ function servedAgent({ agent, registry, hub, facts, log, configuration }: RunSer
     policyMemory: () => agent.policyMemory(),
     matchCounts: () => agent.matchCounts(),
     configuration,
-    compileFilters: () => Promise.reject(new Error('filters of events are not understood here')),
+    compileFilters: async (allow, deny) =>
+      compileEventLists(filterObjects('allow_list', allow), filterObjects('deny_list', deny), context),
     logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
     eventLog: undefined,
   };

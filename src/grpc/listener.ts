@@ -18,7 +18,8 @@ export async function listen(server: NetServer, address: ServerAddress): Promise
     return address;
   }
   const { host, port } = address;
-  await started(server, () => server.listen({ port, host: host === '' ? 'localhost' : host }));
+  /* Without a host on all addresses, as Tetragon understands `:54321`. */
+  await started(server, () => server.listen(host === '' ? { port } : { port, host }));
   const bound = server.address();
   return bound !== null && typeof bound === 'object' ? { ...address, port: bound.port } : address;
 }

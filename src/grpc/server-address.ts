@@ -5,7 +5,7 @@ export type ServerAddress =
 
 /**
  * Reads `unix:///run/x.sock`, `unix:/run/x.sock`, `host:port`, `[::1]:54321`, `:54321`; undefined when it is none of
- * them. Port 0 lets the system choose.
+ * them. Port 0 lets the system choose. Without a host a server listens on all addresses, and a client takes localhost.
  */
 export function parseServerAddress(text: string): ServerAddress | undefined {
   const unix = /^unix:(?:\/\/)?(\/.+)$/.exec(text);

@@ -273,6 +273,46 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     return event.process_tracepoint?.args?.[0]?.string_arg === folder;
   }
 
+  test('filters choose the events of each client', async () => {
+    const requests: Readonly<Record<string, object>> = {
+      policy: { allow_list: [{ policy_names: ['seen'] }] },
+      kinds: { allow_list: [{ event_set: ['PROCESS_EXIT', 'PROCESS_EXEC'] }], deny_list: [{ pid: [1] }] },
+      binary: { allow_list: [{ binary_regex: ['/(da|ba)?sh$'], arguments_regex: ['exit 3'] }] },
+      nothing: { allow_list: [{ in_init_tree: { value: true } }], deny_list: [{ binary_regex: [''] }] },
+      cel: { allow_list: [{ cel_expression: ["process_tracepoint.policy_name == 'seen'"] }] },
+    };
+    const received = new Map<string, Message[]>();
+    const streams = Object.entries(requests).map(([name, request]) => {
+      const events: Message[] = [];
+      received.set(name, events);
+      return client.stream('GetEvents', request).on('data', (event) => events.push(event));
+    });
+    const of = (name: string): Message[] => received.get(name)!;
+    await until(() => {
+      enter(folder);
+      return ['policy', 'kinds', 'binary', 'cel'].every((name) => of(name).length > 3);
+    });
+    for (const stream of streams) stream.cancel();
+    for (const name of ['policy', 'cel'])
+      for (const event of of(name)) expect(event.process_tracepoint.policy_name).toBe('seen');
+    expect(new Set(of('kinds').map(({ event }) => event))).toEqual(new Set(['process_exec', 'process_exit']));
+    for (const event of of('binary')) expect(event[event.event].process.arguments).toContain('exit 3');
+    expect(of('nothing')).toEqual([]);
+  }, 60_000);
+
+  test('a filter that makes no sense ends the stream with the reason', async () => {
+    const cases: readonly (readonly [request: object, message: RegExp])[] = [
+      [{ allow_list: [{ binary_regex: ['('] }] }, /^allow_list: filter 1.*binary_regex/],
+      [{ deny_list: [{ pid: [1] }, { cel_expression: ['1 +'] }] }, /^deny_list: filter 2.*cel_expression/],
+      [{ field_filters: [{ fields: { paths: ['nope'] } }] }, /^field_filters: no event has a field "nope"$/],
+      [{ aggregation_options: { window_size: { seconds: -1 } } }, /^aggregation_options/],
+    ];
+    for (const [request, message] of cases) {
+      const failure = new Promise((resolve) => client.stream('GetEvents', request).on('error', resolve));
+      expect(await failure).toMatchObject({ code: 3, details: expect.stringMatching(message) });
+    }
+  });
+
   test('equal calls of a window arrive as one, with their number', async () => {
     const events: Message[] = [];
     const aggregation_options = { window_size: { seconds: 1 } };
@@ -392,7 +432,7 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
   });
 
   test('jatai events prints what happens, in every form', async () => {
-    const live = follow('--count', '4000', '-o', 'json');
+    const live = follow('--count', '4000', '-o', 'json', '-e', 'PROCESS_TRACEPOINT,PROCESS_EXEC');
     await until(() => {
       enter(folder);
       return live.lines().some((line) => line.includes('"policy_name":"seen"'));
