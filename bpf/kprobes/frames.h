@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * Scratch frames. LSM programs may be preempted and another task may run the same program on the same CPU, so a frame
- * is claimed, not found by CPU: two for each CPU, then a reserve that all share.
+ * is claimed, not found by CPU: two for each CPU, then a reserve that all share. Who holds a frame is not preempted
+ * where a program can prevent it (Linux 6.10): then only interrupts come between, and there are always enough frames.
  */
 #ifndef JATAI_FRAMES_H
 #define JATAI_FRAMES_H
@@ -12,6 +13,9 @@
 #define RUNTIME __hidden __attribute__((noinline)) __u64
 #define FRAMES_PER_CPU 2
 #define FRAMES_RESERVE 14
+
+extern void bpf_preempt_disable(void) __ksym __weak;
+extern void bpf_preempt_enable(void) __ksym __weak;
 
 /* Set by the agent before loading. */
 const volatile __u32 cpu_count = 1;
@@ -35,7 +39,7 @@ static inline struct frame *candidate_frame(__u32 attempt)
 }
 
 /* A frame for this run, 0 when all are taken: the call is then not examined, and that is counted. */
-RUNTIME claim_frame(void)
+static __always_inline __u64 claim(void)
 {
 	__u32 attempt;
 
@@ -48,6 +52,36 @@ RUNTIME claim_frame(void)
 			return (__u64)frame;
 	}
 	count(COUNTER_FRAME_EXHAUSTED);
+	return 0;
+}
+
+RUNTIME claim_frame(void)
+{
+	return claim();
+}
+
+/* Holds the CPU as long as the frame: let_preempt follows its release. */
+RUNTIME claim_frame_holding_cpu(void)
+{
+	__u64 frame;
+
+	bpf_preempt_disable();
+	frame = claim();
+	if (!frame)
+		bpf_preempt_enable();
+	return frame;
+}
+
+RUNTIME let_preempt(void)
+{
+	bpf_preempt_enable();
+	return 0;
+}
+
+/* A call that has to be refused unexamined: letting it pass would be a way around the policies of the hook. */
+RUNTIME count_refused_unexamined(void)
+{
+	count(COUNTER_REFUSED_UNEXAMINED);
 	return 0;
 }
 

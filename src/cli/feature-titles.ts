@@ -17,5 +17,6 @@ export const featureTitles: Readonly<Record<KernelFeature, string>> = {
   atomicFetch: 'atomic fetch instructions',
   taskStorage: 'task storage',
   bpfLoop: 'bpf_loop',
+  preemptDisable: 'programs that switch preemption off (bpf_preempt_disable)',
   pointerCast: 'typed pointers to mounts (bpf_rdonly_cast)',
 };

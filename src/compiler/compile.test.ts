@@ -52,8 +52,30 @@ test('a return value is reported by a second program', () => {
 });
 
 test('the frame is claimed without atomic exchange where the kernel has none', () => {
-  const { entry } = compileHook(examplePlan([{ spec: readHook('') }]), factsWithout('atomicFetch'), runtime);
+  const facts = factsWithout('atomicFetch', 'preemptDisable');
+  const { entry } = compileHook(examplePlan([{ spec: readHook('') }]), facts, runtime);
   expect(callsOf(entry.functions[0]!)).toContain('claim_frame_plain');
+});
+
+test('whoever has a frame is not preempted where the kernel allows it; kprobes never are', () => {
+  const holding = ['claim_frame_holding_cpu', 'let_preempt'];
+  const callsWith = (facts: typeof exampleFacts) =>
+    callsOf(compileHook(examplePlan([{ spec: readHook('') }], facts), facts, runtime).entry.functions[0]!);
+  expect(callsWith(exampleFacts)).toEqual(expect.arrayContaining(holding));
+  for (const facts of [factsWithout('preemptDisable'), factsWithout('fentry')]) {
+    const calls = callsWith(facts);
+    expect(calls).toContain('claim_frame');
+    for (const call of holding) expect(calls).not.toContain(call);
+  }
+});
+
+test('a call that finds no frame is refused where a policy may refuse, and passes elsewhere', () => {
+  const actions = '\n  selectors: [{ matchActions: [{ action: Override, argError: -13 }] }]';
+  const hook = 'lsmhooks:\n- hook: file_open\n  args: [{ index: 0, type: file }]';
+  const callsWith = (spec: string) =>
+    callsOf(compileHook(examplePlan([{ spec }]), exampleFacts, runtime).entry.functions[0]!);
+  expect(callsWith(hook + actions)).toContain('count_refused_unexamined');
+  expect(callsWith(hook)).not.toContain('count_refused_unexamined');
 });
 
 test('sections are those of libbpf', () => {

@@ -86,9 +86,7 @@ function generateProgram(hook: HookCode): FunctionBuilder {
   code.movReg(R6, R1);
   emitGuard(code, hook, pass);
   code.line(undefined);
-  code.callFunction(hook.facts.features.atomicFetch.available ? 'claim_frame' : 'claim_frame_plain');
-  code.jumpImm('eq', R0, 0, pass);
-  code.movReg(R7, R0);
+  emitClaim(code, hook, pass);
   emitAlways(code, hook);
   for (const value of plan.values) if (hook.eager.has(value.id)) emitEager(code, hook, value);
   emitCandidates(code, hook);
@@ -105,6 +103,30 @@ function generateProgram(hook: HookCode): FunctionBuilder {
   code.place(pass);
   code.movImm(R0, 0).exit();
   return code;
+}
+
+/** R7 is a frame from here on. A call that finds none passes, but is refused where a policy may refuse. */
+function emitClaim(code: FunctionBuilder, hook: HookCode, pass: Label): void {
+  const [error] = hook.plan.errors;
+  code.callFunction(claimFunction(hook)).movReg(R7, R0);
+  if (error === undefined) {
+    code.jumpImm('eq', R0, 0, pass);
+    return;
+  }
+  const claimed = code.newLabel('claimed');
+  code.jumpImm('ne', R0, 0, claimed);
+  code.callFunction('count_refused_unexamined').movImm(R0, error).exit();
+  code.place(claimed);
+}
+
+function claimFunction(hook: HookCode): string {
+  if (holdsCpu(hook)) return 'claim_frame_holding_cpu';
+  return hook.facts.features.atomicFetch.available ? 'claim_frame' : 'claim_frame_plain';
+}
+
+/** Kprobes run with preemption off. The others are not preempted while they have a frame, whatever the kernel's model is then. */
+function holdsCpu({ plan, facts }: HookCode): boolean {
+  return facts.features.preemptDisable.available && plan.attach.mechanism !== 'kprobe';
 }
 
 /** At most 15 characters are kept by the kernel: the start of the hook's name tells most. */
@@ -206,10 +228,12 @@ function emitClearMatches(code: FunctionBuilder, plan: HookPlan): void {
 }
 
 /** Leaves the frame as the next run expects it. */
-function emitRelease(code: FunctionBuilder, { plan, eager }: HookCode): void {
+function emitRelease(code: FunctionBuilder, hook: HookCode): void {
+  const { plan, eager } = hook;
   emitClearBits(code, atomBits, plan.atomCount);
   if (plan.values.some((value) => !eager.has(value.id))) code.storeImm(8, R7, frame.at.done, 0);
   code.storeImm(4, R7, frame.at.busy, 0);
+  if (holdsCpu(hook)) code.callFunction('let_preempt');
 }
 
 /** The first error in the order of the policies refuses the call. */

@@ -44,6 +44,7 @@ export type KernelFeature =
   | 'atomicFetch'
   | 'taskStorage'
   | 'bpfLoop'
+  | 'preemptDisable'
   | 'pointerCast';
 
 export interface FeatureFact {

@@ -177,6 +177,8 @@ export const counters = {
   THROTTLED_EXEC: 18,
   THROTTLED_EXIT: 19,
   THROTTLED_HOOK: 20,
+  /** Calls that were refused because no frame was free to examine them. */
+  REFUSED_UNEXAMINED: 21,
 } as const;
 /** Room for the counters of one CPU: cache lines of its own. */
 export const COUNTERS = 32;

@@ -28,6 +28,7 @@ export function presumeFeatures(context: ProbeContext): Record<KernelFeature, Fe
     atomicFetch: since(5, 12),
     taskStorage: since(5, 12),
     bpfLoop: since(5, 17),
+    preemptDisable: since(6, 10),
     pointerCast: since(6, 2),
   };
   const entries = Object.entries(presumed).map(([feature, available]) => [

@@ -16,6 +16,7 @@ const features: readonly KernelFeature[] = [
   'atomicFetch',
   'taskStorage',
   'bpfLoop',
+  'preemptDisable',
   'pointerCast',
 ];
 
