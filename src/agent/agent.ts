@@ -14,10 +14,14 @@ import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
 import type { Policy } from '../policy/model.ts';
-import { BaseSensors } from './base-sensors.ts';
+import { BaseSensors, needsPreemptionOff } from './base-sensors.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses } from './existing-processes.ts';
+import { baseFingerprint, hooksFingerprint } from './fingerprints.ts';
 import { HookTable } from './hook-table.ts';
+import type { KeptBase } from './kept-base.ts';
+import type { KeptObjects } from './kept-objects.ts';
+import type { KeptPlan } from './kept-plans.ts';
 import { type GenerationTimes, type Observation, observeHook } from './observation.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -42,6 +46,8 @@ export interface AgentOptions {
   readonly cgroupRate?: CgroupRate | undefined;
   /** Where other commands learn what runs in the kernel; nowhere by default. */
   readonly runDirectory?: string;
+  /** Where sensors and policies outlive this agent, and where it takes over those of an earlier one. The agent closes it. */
+  readonly kept?: KeptObjects | undefined;
 }
 
 export type KernelCounters = Readonly<Record<keyof typeof counterIndexes, number>>;
@@ -89,6 +95,11 @@ export class Agent {
   readonly #reported = new Map<string, number>();
   readonly #runDirectory: RunDirectory | undefined;
   #generations: GenerationTimes = { switches: 0, totalMs: 0, lastMs: 0 };
+  readonly #base: KeptBase | undefined;
+  /** Of programs that earlier agents loaded: they run until the first policies of this one are live. */
+  #inherited: readonly KeptPlan[] = [];
+  #tookOver = false;
+  readonly #reportedTransient = new Set<string>();
   #closed = false;
 
   /** Loads and attaches the process sensors and starts to deliver events. Throws a KernelError. */
@@ -106,24 +117,36 @@ export class Agent {
       withNamespaces: options.withNamespaces ?? false,
       redact: options.redact,
     });
-    this.#maps = new SharedMaps({
+    const mapOptions = {
       ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
       cgroupRate: options.cgroupRate,
-    });
-    this.#sensors = new BaseSensors(objects.process, this.#maps, facts);
+    };
+    const fingerprint = () => baseFingerprint(objects.process, mapOptions, needsPreemptionOff(facts));
+    this.#base = options.kept?.openBase(fingerprint());
+    this.#maps = new SharedMaps(mapOptions, this.#base && ((definition) => this.#base!.map(definition)));
+    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#base);
+    this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
     if (existing.left > 0)
       options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');
-    this.#table = new HookTable(this.#maps, objects.runtime);
+    this.#inherit();
+    this.#table = new HookTable(this.#maps, objects.runtime, options.kept?.openHooks(hooksFingerprint()));
     this.#policies = new PolicyManager({
       facts,
       table: this.#table,
       runtime: BtfFile.parse(readElfSection(objects.runtime, '.BTF')!),
       plans: {
-        addPlan: (plan) => this.#pipeline.addPlan(plan),
-        retirePlan: (planId) => this.#pipeline.retirePlan(planId, bootTimeNs()),
+        addPlan: (plan) => {
+          this.#pipeline.addPlan(plan.events);
+          this.#base?.plans.save(plan);
+        },
+        retirePlan: (planId) => this.#retirePlan(planId),
+      },
+      used: {
+        planId: Math.max(0, ...this.#inherited.map(({ events }) => events.planId)),
+        hookIds: new Map(this.#inherited.map(({ key, hookId }) => [key, hookId])),
       },
       matches: this.#pipeline.matches,
       sourceText: options.sourceText,
@@ -189,6 +212,41 @@ export class Agent {
     return this.#pipeline.cache;
   }
 
+  /** Learns what the records mean that programs of earlier agents have written, and what of their losses is known. */
+  #inherit(): void {
+    const base = this.#base;
+    if (base === undefined) return;
+    this.#inherited = [...base.plans.load().values()];
+    for (const { events } of this.#inherited) this.#pipeline.addPlan(events);
+    for (const name of [...lossCounters, ...throttleCounters])
+      this.#reported.set(name, Number(base.reported[counterIndexes[name]]));
+    if (base.isAdopted) this.#options.log.info({ programs: this.#inherited.length }, 'took over from an earlier agent');
+  }
+
+  /** The programs of earlier agents run no more. */
+  #endTakeover(kept: KeptObjects): void {
+    this.#tookOver = true;
+    for (const { events } of this.#inherited) this.#retirePlan(events.planId);
+    this.#inherited = [];
+    kept.removeStrangers();
+  }
+
+  #retirePlan(planId: number): void {
+    this.#pipeline.retirePlan(planId, bootTimeNs());
+    this.#base?.plans.retire(planId);
+  }
+
+  /** Says once of each hook that it cannot outlive the agent. */
+  #reportTransient(): void {
+    const hooks = [...this.#table.transient].filter((place) => !this.#reportedTransient.has(place));
+    for (const place of hooks) this.#reportedTransient.add(place);
+    if (hooks.length > 0)
+      this.#options.log.warn(
+        { hooks },
+        'these hooks end with the agent: pinning kprobes and tracepoints needs Linux 5.15',
+      );
+  }
+
   counters(): AgentCounters {
     const kernel = Object.fromEntries(
       Object.entries(counterIndexes).map(([name, index]) => [name, this.#maps.counter(index)]),
@@ -196,7 +254,7 @@ export class Agent {
     return { kernel: kernel as KernelCounters, pipeline: this.#pipeline.counters() };
   }
 
-  /** Detaches everything, delivers what is in the ring, closes the sinks. Safe to call twice. */
+  /** Detaches everything that is not kept, delivers what is in the ring, closes the sinks. Safe to call twice. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -210,6 +268,8 @@ export class Agent {
     this.#pipeline.close();
     this.#reportDrops();
     this.#maps.close();
+    this.#base?.close();
+    this.#options.kept?.close();
   }
 
   [Symbol.dispose](): void {
@@ -226,6 +286,8 @@ export class Agent {
     const lastMs = performance.now() - start;
     const { switches, totalMs } = this.#generations;
     this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
+    if (this.#options.kept !== undefined && !this.#tookOver) this.#endTakeover(this.#options.kept);
+    this.#reportTransient();
     this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
     releaseMemorySoon();
     return result;
@@ -236,6 +298,7 @@ export class Agent {
     if (this.#rings.isEmpty) this.#pipeline.passTime(bootTimeNs());
     this.#pipeline.flush();
     this.#pipeline.clock.setOffset(bootTimeOffsetNs());
+    this.#base?.plans.removeRetired();
     this.#reportLosses();
   }
 
@@ -252,6 +315,9 @@ export class Agent {
   #reportDrops(): void {
     this.#reportGrowth(this.#kernelCounts(lossCounters), 'the kernel side dropped events');
     this.#reportGrowth(this.#kernelCounts(throttleCounters), 'events were held back by the rate limit of their cgroup');
+    if (this.#base !== undefined)
+      for (const name of [...lossCounters, ...throttleCounters])
+        this.#base.reported[counterIndexes[name]] = BigInt(this.#reported.get(name) ?? 0);
     const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();
     const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processEvictions });
     this.#reportGrowth(agent, 'the agent could not use records');

@@ -2,11 +2,11 @@ import { skipsOtherTasks } from '../compiler/attach-planner.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
-import type { ObjectProgram } from '../kernel/object-program.ts';
 import { missedRuns } from '../kernel/program-info.ts';
 import { programStats } from '../kernel/program-stats.ts';
 import { attachSection } from './attach-section.ts';
 import type { ProgramEntry } from './hooks-file.ts';
+import type { KeptBase, KeptProgram } from './kept-base.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** Programs of process.o, each with the one that does the same with preemption off. Exit last: who ends must be known. */
@@ -16,26 +16,28 @@ const sensors = [
   { program: 'process_exit', withoutPreemption: 'process_exit_np' },
 ] as const;
 
+/** Whether the sensors that run with preemption off are needed, and can be had. */
+export function needsPreemptionOff(facts: KernelFacts): boolean {
+  return skipsOtherTasks(facts) && facts.features.kprobe.available && facts.features.tracepoint.available;
+}
+
 /** Exec, fork and exit of every process, always on. */
 export class BaseSensors {
-  readonly #object: BpfObject;
-  readonly #programs: readonly ObjectProgram[];
+  readonly #object: BpfObject | undefined;
+  #programs: readonly KeptProgram[] = [];
   readonly #links: Link[] = [];
+  readonly #isKept: boolean;
 
-  /** Loads and attaches. Throws a KernelError. */
-  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts) {
+  /** Loads and attaches, or takes over those of an adopted base. Throws a KernelError. */
+  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, base?: KeptBase) {
+    this.#isKept = base !== undefined;
+    if (base?.isAdopted) {
+      this.#programs = base.adoptSensors();
+      return;
+    }
     this.#object = BpfObject.open(bytes, 'process');
-    const preemptionOff =
-      skipsOtherTasks(facts) && facts.features.kprobe.available && facts.features.tracepoint.available;
-    this.#programs = sensors.map(({ program, withoutPreemption }) => {
-      const [used, unused] = preemptionOff ? [withoutPreemption, program] : [program, withoutPreemption];
-      this.#object.program(unused).setAutoload(false);
-      return this.#object.program(used);
-    });
     try {
-      maps.shareWith(this.#object);
-      this.#object.load();
-      for (const program of this.#programs) this.#links.push(attachSection(program));
+      this.#start(this.#object, maps, facts, base);
     } catch (error) {
       this.close();
       throw error;
@@ -43,7 +45,23 @@ export class BaseSensors {
   }
 
   describe(): ProgramEntry[] {
-    return this.#programs.map(({ name, section, fd }) => ({ name, section, programId: programStats(fd).id }));
+    return this.#programs.map(({ name, section = '', fd }) => ({ name, section, programId: programStats(fd).id }));
+  }
+
+  #start(object: BpfObject, maps: SharedMaps, facts: KernelFacts, base: KeptBase | undefined): void {
+    const preemptionOff = needsPreemptionOff(facts);
+    const used = sensors.map(({ program, withoutPreemption }) => {
+      object.program(preemptionOff ? program : withoutPreemption).setAutoload(false);
+      return object.program(preemptionOff ? withoutPreemption : program);
+    });
+    maps.shareWith(object);
+    object.load();
+    this.#programs = used;
+    for (const program of used) {
+      const link = attachSection(program);
+      this.#links.push(link);
+      base?.keepSensor(program, link);
+    }
   }
 
   /** Runs that the kernel skipped, by program. */
@@ -51,8 +69,12 @@ export class BaseSensors {
     return this.#programs.map((program) => [program.name, missedRuns(program.fd)]);
   }
 
+  /** Detaches them unless they are kept. */
   close(): void {
-    for (const link of this.#links.splice(0)) link.close();
-    this.#object.close();
+    for (const link of this.#links.splice(0)) {
+      if (this.#isKept) link.letGo();
+      else link.close();
+    }
+    this.#object?.close();
   }
 }

@@ -19,26 +19,47 @@ export function enterExistingProcesses(maps: SharedMaps, cache: ProcessCache): {
   let left = 0;
   for (const process of processes) {
     const parentKtimeNs = startTimes.get(process.parentPid) ?? 0n;
-    if (!enterState(maps, process, parentKtimeNs)) left++;
-    entered.push(cache.addProcess(existingProcess(process, parentKtimeNs)));
+    const state = enterState(maps, process, parentKtimeNs);
+    if (state === 'full') left++;
+    const known = state === 'known' ? identityOf(maps, process.pid) : undefined;
+    entered.push(cache.addProcess({ ...existingProcess(process, parentKtimeNs), ...known }));
   }
   /* Now that all are there: filters look at ancestors through them. */
   for (const process of entered) cache.parentOf(process);
   return { entered: processes.length - left, left };
 }
 
-function enterState(maps: SharedMaps, process: ProcProcess, parentKtimeNs: bigint): boolean {
-  const key = Buffer.alloc(4);
-  key.writeUInt32LE(process.pid);
+function enterState(maps: SharedMaps, process: ProcProcess, parentKtimeNs: bigint): 'entered' | 'known' | 'full' {
   try {
-    maps.processes.update(key, encodeState(process, parentKtimeNs), BPF_NOEXIST);
+    maps.processes.update(keyOf(process.pid), encodeState(process, parentKtimeNs), BPF_NOEXIST);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
-    if (error.errno === constants.errno.EEXIST) return true;
-    if (error.errno === constants.errno.E2BIG || error.errno === constants.errno.ENOMEM) return false;
+    if (error.errno === constants.errno.EEXIST) return 'known';
+    if (error.errno === constants.errno.E2BIG || error.errno === constants.errno.ENOMEM) return 'full';
     throw error;
   }
-  return true;
+  return 'entered';
+}
+
+/** As the sensors know the process: they have seen it start, or an earlier agent has entered it. Events carry these times. */
+function identityOf(
+  maps: SharedMaps,
+  pid: number,
+): Pick<ExistingProcess, 'ktimeNs' | 'parentTgid' | 'parentKtimeNs'> | undefined {
+  const bytes = maps.processes.lookup(keyOf(pid));
+  if (bytes === undefined) return undefined;
+  const state = Buffer.from(bytes.buffer);
+  return {
+    ktimeNs: state.readBigUInt64LE(processState.at.ktime),
+    parentTgid: state.readUInt32LE(processState.at.parent_tgid),
+    parentKtimeNs: state.readBigUInt64LE(processState.at.parent_ktime),
+  };
+}
+
+function keyOf(pid: number): Buffer {
+  const key = Buffer.alloc(4);
+  key.writeUInt32LE(pid);
+  return key;
 }
 
 function encodeState(process: ProcProcess, parentKtimeNs: bigint): Buffer {

@@ -2,11 +2,14 @@ import { type CompiledHook, returnSectionOf, sectionOf } from '../compiler/compi
 import { generationSlots } from '../compiler/dispatcher.ts';
 import type { HookPlan } from '../compiler/hook-plan.ts';
 import { weighPolicies } from '../cost/policy-weights.ts';
-import { BPF_F_MMAPABLE, BpfMap } from '../kernel/bpf-map.ts';
+import { BPF_F_MMAPABLE, BpfMap, type MapDefinition } from '../kernel/bpf-map.ts';
+import { KernelError } from '../kernel/kernel-error.ts';
+import { removePins } from '../kernel/pins.ts';
 import type { Policy } from '../policy/model.ts';
 import { AttachedHook } from './attached-hook.ts';
 import { HookProgram } from './hook-program.ts';
 import type { HookEntry, PolicyEntry, ProgramEntry } from './hooks-file.ts';
+import type { KeptHooks } from './kept-hooks.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** One attach point of the active generation. */
@@ -21,6 +24,15 @@ export interface LiveHook {
 /** Programs of the next generation: loaded, not running yet. Unchanged hooks are taken over from the active one. */
 export type NextGeneration = ReadonlyMap<string, LiveHook>;
 
+const generationMap: MapDefinition = {
+  type: 'array',
+  name: 'generation',
+  keySize: 4,
+  valueSize: 4,
+  maxEntries: 1,
+  flags: BPF_F_MMAPABLE,
+};
+
 /**
  * The hooks of the active generation, and the switch to the next: programs of all hooks are loaded and put into the
  * free slot of their dispatchers, then one store of the generation's number makes them run, everywhere at once.
@@ -32,20 +44,18 @@ export class HookTable {
   readonly #active: Uint32Array;
   /** By place: the key of a plan, and another for its return. Two plans may share a section of the kernel. */
   readonly #attached = new Map<string, AttachedHook>();
+  readonly #kept: KeptHooks | undefined;
+  readonly #transient = new Set<string>();
   #live: ReadonlyMap<string, LiveHook> = new Map();
 
-  constructor(maps: SharedMaps, runtime: Uint8Array) {
+  /** With `kept`, hooks outlive this process, and those an earlier agent left run its policies until the first switch. */
+  constructor(maps: SharedMaps, runtime: Uint8Array, kept?: KeptHooks) {
     this.#maps = maps;
     this.#runtime = runtime;
-    this.#generation = BpfMap.create({
-      type: 'array',
-      name: 'generation',
-      keySize: 4,
-      valueSize: 4,
-      maxEntries: 1,
-      flags: BPF_F_MMAPABLE,
-    });
+    this.#kept = kept;
+    this.#generation = kept === undefined ? BpfMap.create(generationMap) : kept.generation(generationMap);
     this.#active = new Uint32Array(this.#generation.mmap(), 0, 1);
+    for (const [place, folder] of kept?.places() ?? []) this.#attached.set(place, AttachedHook.adopt(folder));
   }
 
   get live(): ReadonlyMap<string, LiveHook> {
@@ -77,14 +87,33 @@ export class HookTable {
 
   #attachPlace(place: string, section: string): void {
     if (this.#attached.has(place)) return;
-    const hook = new AttachedHook(section, this.#generation);
+    const hook = AttachedHook.load(section, this.#generation);
     try {
       hook.attach();
+      this.#keep(place, hook);
     } catch (error) {
       hook.close();
       throw error;
     }
     this.#attached.set(place, hook);
+  }
+
+  /** A perf event cannot be pinned before Linux 5.15. */
+  #keep(place: string, hook: AttachedHook): void {
+    if (this.#kept === undefined) return;
+    const { unfinished, folder } = this.#kept.newPlace(place);
+    try {
+      hook.keep(unfinished, folder);
+    } catch (error) {
+      removePins(unfinished, ['link']);
+      if (!(error instanceof KernelError && error.errnoName === 'EINVAL')) throw error;
+      this.#transient.add(place);
+    }
+  }
+
+  /** Places whose hooks end with this process though they should be kept, because this kernel cannot pin their links. */
+  get transient(): ReadonlySet<string> {
+    return this.#transient;
   }
 
   /** Makes `next` the active generation, detaches what it does not use and frees the programs it replaced. */
@@ -117,6 +146,7 @@ export class HookTable {
       } else {
         hook.close();
         this.#attached.delete(place);
+        this.#transient.delete(place);
       }
     }
   }
@@ -124,15 +154,16 @@ export class HookTable {
   /** The attached programs and the policies behind them. */
   describe(): HookEntry[] {
     return [...this.#live].map(([key, { plan, returns, weights }]) => ({
-      ...this.#describePlace(key, plan.specs[0]!.resolved.functionName || plan.attach.target),
-      ...(returns === undefined ? {} : { returns: this.#describePlace(returnPlace(key), 'return') }),
+      ...this.#describePlace(key, plan.specs[0]!.resolved.functionName || plan.attach.target, sectionOf(plan.attach)),
+      ...(returns === undefined
+        ? {}
+        : { returns: this.#describePlace(returnPlace(key), 'return', returnSectionOf(plan.attach)!) }),
       policies: [...weights].map(([policy, weight]) => describePolicy(plan, policy, weight)),
     }));
   }
 
-  #describePlace(place: string, name: string): ProgramEntry {
-    const { section, programId } = this.#attached.get(place)!;
-    return { name, section, programId };
+  #describePlace(place: string, name: string, section: string): ProgramEntry {
+    return { name, section, programId: this.#attached.get(place)!.programId };
   }
 
   /** Calls that the kernel let pass without asking, by place. */
@@ -140,9 +171,9 @@ export class HookTable {
     return [...this.#attached].map(([place, hook]) => [place, hook.missedRuns()]);
   }
 
-  /** Detaches everything. */
+  /** Detaches everything but what is kept. */
   close(): void {
-    for (const hook of this.#attached.values()) hook.close();
+    for (const hook of this.#attached.values()) hook.letGo();
     this.#attached.clear();
     for (const hook of this.#live.values()) closeHook(hook, undefined);
     this.#live = new Map();

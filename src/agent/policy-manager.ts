@@ -1,7 +1,6 @@
 import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from '../compiler/compile-group.ts';
-import type { ResolvedHook } from '../compiler/hook-plan.ts';
+import type { HookPlan, ResolvedHook } from '../compiler/hook-plan.ts';
 import { resolvePolicy } from '../compiler/resolve.ts';
-import type { EventPlan } from '../events/event-plan.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
@@ -12,8 +11,10 @@ import type { HookTable, LiveHook } from './hook-table.ts';
 export interface PolicyManagerOptions extends CompileOptions {
   readonly table: HookTable;
   /** Told of a plan before its program runs, and after it has stopped. */
-  readonly plans: { addPlan(plan: EventPlan): void; retirePlan(planId: number): void };
+  readonly plans: { addPlan(plan: HookPlan): void; retirePlan(planId: number): void };
   readonly matches: MatchCounts;
+  /** What earlier agents used: plan ids up to this one, and an id for each of these attach points. */
+  readonly used?: { readonly planId: number; readonly hookIds: ReadonlyMap<string, number> };
 }
 
 export interface PolicyRefusal {
@@ -42,14 +43,18 @@ export class PolicyManager {
   readonly #options: PolicyManagerOptions;
   /** A policy object never changes: what is known of it stays valid. */
   readonly #resolved = new WeakMap<Policy, Resolved>();
-  readonly #hookIds = new Map<string, number>();
-  #nextPlanId = 1;
+  readonly #hookIds: Map<string, number>;
+  #nextPlanId: number;
+  #nextHookId: number;
   #result: ApplyResult = { loaded: [], refused: [], degraded: [], hookCount: 0 };
   /** What each live hook was made of. */
   #groups = new Map<string, ResolvedHook[]>();
 
   constructor(options: PolicyManagerOptions) {
     this.#options = options;
+    this.#hookIds = new Map(options.used?.hookIds);
+    this.#nextPlanId = (options.used?.planId ?? 0) + 1;
+    this.#nextHookId = Math.max(0, ...this.#hookIds.values()) + 1;
   }
 
   get result(): ApplyResult {
@@ -160,7 +165,7 @@ export class PolicyManager {
   /** Makes the records of a program understood and its matches counted; to be called before it runs. */
   #announce({ plan }: LiveHook): void {
     const { plans, matches } = this.#options;
-    plans.addPlan(plan.events);
+    plans.addPlan(plan);
     for (const { resolved, selectors } of plan.specs) {
       for (const { bit } of selectors) matches.bind(plan.events.selectors[bit]!, resolved.hook);
     }
@@ -168,7 +173,7 @@ export class PolicyManager {
 
   #loadGroup(key: string, hooks: readonly ResolvedHook[]): LiveHook | GroupFailure {
     const { table } = this.#options;
-    const hookId = this.#hookIds.get(key) ?? this.#hookIds.size + 1;
+    const hookId = this.#hookIds.get(key) ?? this.#nextHookId++;
     this.#hookIds.set(key, hookId);
     const compiled = compileGroup(hooks, { planId: this.#nextPlanId++, hookId }, this.#options);
     if ('policy' in compiled) return compiled;

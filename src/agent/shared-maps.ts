@@ -16,7 +16,7 @@ export interface SharedMapsOptions {
   readonly cgroupRate?: CgroupRate | undefined;
 }
 
-/** Makes a map of this definition, or finds one. */
+/** Makes a map, or opens the one of this definition that an earlier agent made. */
 export type MakeMap = (definition: MapDefinition) => BpfMap;
 
 /** The shared maps by name. */

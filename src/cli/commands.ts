@@ -40,6 +40,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: probeUsage, run: probeCommand };
     },
   },
+  cleanup: {
+    summary: 'end and remove what an agent left in force (--keep-sensors-on-exit)',
+    load: async () => {
+      const { cleanupCommand, cleanupUsage } = await import('./cleanup.ts');
+      return { usage: cleanupUsage, run: cleanupCommand };
+    },
+  },
   'policy check': {
     summary: 'find the mistakes in policies',
     load: async () => {

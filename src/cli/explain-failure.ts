@@ -17,11 +17,14 @@ export function explainFailure(error: unknown, args: readonly string[], usage: s
     return usageFailure(error.message, args, usage);
   if (isArgumentError(error)) return usageFailure(argumentMessage(error, usage ?? ''), args, usage);
   if (error instanceof InputError) return failure(error.message, error.hint);
+  if (error instanceof Error && error.name === 'KeptObjectsInUse') return failure(error.message, keptHint);
   if (error instanceof Error && error.name === 'KernelError') return failure(error.message, '');
   if (isSystemError(error)) return failure(`${error.path ?? error.syscall}: ${systemReason(error)}`, '');
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { text: `jatai: this is a bug in jatai:\n${stack}\n`, status: 70 };
 }
+
+const keptHint = 'Stop that agent, or name another folder with --bpf-dir.';
 
 function failure(message: string, hint: string): Failure {
   return { text: `jatai: ${message}\n${hint === '' ? '' : `  hint: ${hint}\n`}`, status: 1 };

@@ -17,6 +17,12 @@ export const runOptions = {
   ...outputOptions,
   ...filterOptions,
   ...metricsOptions,
+  'keep-sensors-on-exit': option(
+    booleanType,
+    false,
+    'sensors and policies stay in force when the agent ends, and the next one takes over',
+  ),
+  'bpf-dir': option(textType('NAME'), 'jatai', 'where they are kept, below /sys/fs/bpf'),
   mode: optional(choiceType(['enforce', 'monitor']), 'whatever the policies say in policy-mode'),
   duration: optional(durationType, 'stop after this time: 500ms, 30s, 5m, 1h'),
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { destination, type Logger, pino } from 'pino';
 import { Agent } from '../agent/agent.ts';
+import { KeptObjects, listKeptObjects } from '../agent/kept-objects.ts';
 import { PolicyLoader } from '../agent/policy-files.ts';
 import { PolicyRegistry } from '../agent/policy-registry.ts';
 import { PolicyDirectory } from '../agent/policy-store.ts';
@@ -52,6 +53,7 @@ export async function runCommand(args: string[]): Promise<number> {
   const log = openLog(options);
   for (const { origin, message } of options.notices) log.info(`${origin} ${message}`);
   const loader = new PolicyLoader(options.policyPaths);
+  const kept = openKept(options, log);
   const facts = collectFacts();
   const content = {
     nodeName: nodeName(),
@@ -73,6 +75,7 @@ export async function runCommand(args: string[]): Promise<number> {
     redact: filters.redact,
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
+    kept,
   });
   const manager = new ServiceManager(process.env);
   const store = openStore(options);
@@ -139,6 +142,19 @@ function restorePolicies(store: PolicyDirectory, registry: PolicyRegistry): bool
     process.stderr.write(`policies of clients are not restored: ${(error as Error).message}\n`);
     return false;
   }
+}
+
+/** Without the option what an earlier agent left stays in force beside this one, which is said. */
+function openKept(options: RunSettings, log: Logger): KeptObjects | undefined {
+  const name = options['bpf-dir'];
+  if (options['keep-sensors-on-exit']) return KeptObjects.open(name, log);
+  const left = listKeptObjects(name);
+  if (left.length > 0)
+    log.warn(
+      { left },
+      'policies of an earlier agent are in force: take over with --keep-sensors-on-exit, or remove them with jatai cleanup',
+    );
+  return undefined;
 }
 
 function reload(active: ActivePolicies, manager: ServiceManager, log: Logger): void {

@@ -1,4 +1,4 @@
-import { FunctionBuilder, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf/function-builder.ts';
+import { FunctionBuilder, type Label, R0, R1, R2, R3, R6, R7, R8 } from '../ebpf/function-builder.ts';
 import type { BuiltFunction } from '../ebpf/instruction.ts';
 import { frame } from '../events/wire.ts';
 import { atomBits, emitClearBits, emitJumpUnlessSet, matchBits, wordCount } from './bit-words.ts';

@@ -75,8 +75,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   'enable-export-aggregation': missing(notYet),
   'export-aggregation-window-size': unneeded(notYet),
   'export-aggregation-buffer-size': unneeded(notYet),
-  'bpf-dir': unneeded('nothing is pinned'),
-  'keep-sensors-on-exit': missing(notYet),
   'health-server-interval': unneeded('health is looked at when somebody asks'),
   'enable-msg-handling-latency': missing(notYet),
   'log-format': unneeded('the log is JSON lines'),

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs';
 import { Handle } from './handle.ts';
 import { checkResult, KernelError } from './kernel-error.ts';
 import {
   linkDestroy,
+  linkDisconnect,
   linkFd,
   linkPin,
   type NullableAddress,
@@ -27,6 +29,8 @@ export interface Link {
   [Symbol.dispose](): void;
   /** Keeps the program attached after this process, as a file on a bpffs. Perf events (kprobes and tracepoints) need Linux 5.15. */
   pin(path: string): void;
+  /** Forgets the link without detaching what a pin keeps attached; safe to call twice. */
+  letGo(): void;
 }
 
 export interface KprobeTarget {
@@ -143,6 +147,16 @@ class BpfLink implements Link {
     if (address !== undefined) {
       checkResult(`detach ${this.#handle.label}`, linkDestroy(address));
     }
+  }
+
+  letGo(): void {
+    const address = this.#handle.release();
+    if (address === undefined) return;
+    /* libbpf would switch a perf event off before it closes its descriptors. */
+    const fd = linkFd(address);
+    linkDisconnect(address);
+    linkDestroy(address);
+    closeSync(fd);
   }
 
   [Symbol.dispose](): void {

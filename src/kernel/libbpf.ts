@@ -284,4 +284,6 @@ export const programAttachUprobe = declare<
 
 export const linkFd = declare<Look<number>>('bpf_link__fd', 'int', [POINTER]);
 export const linkPin = declare<(link: Address, path: string) => number>('bpf_link__pin', 'int', [POINTER, STRING]);
+/** Makes the destruction of the link leave the program attached, if something else, such as a pin, holds the link. */
+export const linkDisconnect = declare<Look<void>>('bpf_link__disconnect', 'void', [POINTER]);
 export const linkDestroy = declare<Look<number>>('bpf_link__destroy', 'int', [POINTER]);

@@ -82,6 +82,8 @@ export const sendto = libc.func(
   addressLength: number,
 ) => number;
 
+export const flock = libc.func('int flock(int fd, int operation)') as (fd: number, operation: number) => number;
+
 /** `limit` holds the soft and the hard limit as two u64. */
 export const setrlimit = libc.func('int setrlimit(int resource, void *limit)') as (
   resource: number,
@@ -116,6 +118,8 @@ export const MSG_NOSIGNAL = 0x4000;
 export const CLOCK_REALTIME = 0;
 export const CLOCK_BOOTTIME = 7;
 export const RLIMIT_MEMLOCK = 8;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
 
 /** Size of a memory page; x86_64 has one size, arm64 kernels are built with 4, 16 or 64 KB. */
 export const pageSize = (libc.func('long sysconf(int name)') as (name: number) => number)(30);

@@ -105,8 +105,8 @@ const PROBES: Readonly<Record<KernelFeature, Probe>> = {
       ? AVAILABLE
       : missing('the kernel function bpf_rdonly_cast needs Linux 6.2'),
   bpfLoop: () => helperFact(loadProbe(RAW_TRACEPOINT, PROBE_PROGRAMS.loop), 'bpf_loop needs Linux 5.17'),
-  preemptDisable: ({ functionIds }) =>
-    functionIds?.has('bpf_preempt_disable')
+  preemptDisable: ({ functions }) =>
+    functions?.get('bpf_preempt_disable') !== undefined
       ? AVAILABLE
       : missing('the kernel function bpf_preempt_disable needs Linux 6.10'),
 };

@@ -240,7 +240,7 @@ function measureSection(section: string, call: string, generation: BpfMap): void
   const link = attachSection(object.program('empty'));
   print(`${section}, the smallest program`, timeCalls(call) - base);
   link.close();
-  const hook = new AttachedHook(section, generation);
+  const hook = AttachedHook.load(section, generation);
   hook.attach();
   hook.setEveryProgram(object.program('empty').fd);
   print(`${section}, behind a dispatcher`, timeCalls(call) - base);
