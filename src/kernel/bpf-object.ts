@@ -19,7 +19,7 @@ import {
   programName,
 } from './libbpf.ts';
 import { withWarnings } from './libbpf-messages.ts';
-import { lastErrno } from './libc.ts';
+import { lastErrno, withoutSignals } from './libc.ts';
 import { findGlobal, type GlobalVariable } from './object-globals.ts';
 import { ObjectMap } from './object-map.ts';
 import { ObjectProgram } from './object-program.ts';
@@ -150,7 +150,8 @@ export class BpfObject {
   load(options: LoadOptions = {}): void {
     assert(!this.#loaded, `${this.#handle.label} is loaded twice`);
     this.#log[0] = 0;
-    const { result, warnings } = withWarnings(() => objectLoad(this.#handle.address));
+    /* The verifier gives up with EAGAIN when a signal is pending, and after five times libbpf does too. */
+    const { result, warnings } = withWarnings(() => withoutSignals(() => objectLoad(this.#handle.address)));
     if (result < 0) {
       throw this.#loadError(-result, warnings, options.sourceLines ?? []);
     }

@@ -84,6 +84,28 @@ export const sendto = libc.func(
 
 export const flock = libc.func('int flock(int fd, int operation)') as (fd: number, operation: number) => number;
 
+const pthreadSigmask = libc.func('int pthread_sigmask(int how, const void *set, void *old)') as (
+  how: number,
+  set: Uint8Array,
+  old: Uint8Array | null,
+) => number;
+
+const SIGNAL_SET_BYTES = 128;
+const SIG_BLOCK = 0;
+const SIG_SETMASK = 2;
+
+/** Runs `call` while no signal but SIGKILL and SIGSTOP interrupts this thread; they are delivered afterwards. */
+export function withoutSignals<Result>(call: () => Result): Result {
+  const all = Buffer.alloc(SIGNAL_SET_BYTES, 0xff);
+  const before = Buffer.alloc(SIGNAL_SET_BYTES);
+  pthreadSigmask(SIG_BLOCK, all, before);
+  try {
+    return call();
+  } finally {
+    pthreadSigmask(SIG_SETMASK, before, null);
+  }
+}
+
 /** `limit` holds the soft and the hard limit as two u64. */
 export const setrlimit = libc.func('int setrlimit(int resource, void *limit)') as (
   resource: number,

@@ -1,0 +1,67 @@
+import { strict as assert } from 'node:assert';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentProcess } from '../harness/agent-process.ts';
+
+export interface KillOptions {
+  /** Of `jatai run`, with --keep-sensors-on-exit. */
+  readonly args: readonly string[];
+  readonly logPath: string;
+  readonly kills: number;
+  /** How long a start takes here, about. */
+  readonly startMs: number;
+  /** Makes other policies lie in the folder. */
+  readonly changePolicies: (turn: number) => void;
+  readonly onKill?: (done: number, moment: string) => void;
+}
+
+type Moment = (agent: AgentProcess, options: KillOptions, turn: number) => Promise<void>;
+
+/** In the order in which they come round: more often than not the agent is in the middle of its start. */
+const moments: readonly (readonly [name: string, wait: Moment])[] = [
+  ['while it starts', (_agent, { startMs }) => sleep(Math.random() * startMs)],
+  ['late in its start', (_agent, { startMs }) => sleep((0.6 + 0.6 * Math.random()) * startMs)],
+  [
+    'when it is ready',
+    async (agent, { startMs }) => {
+      await agent.waitReady();
+      await sleep(Math.random() * startMs * 0.2);
+    },
+  ],
+  [
+    'while it changes policies',
+    async (agent, { changePolicies, startMs }, turn) => {
+      await agent.waitReady();
+      changePolicies(turn);
+      agent.kill('SIGHUP');
+      await sleep(Math.random() * startMs * 0.2);
+    },
+  ],
+];
+
+/**
+ * Kills the running agent and starts another, again and again, each killed at another moment. Returns the last one, which
+ * is ready.
+ */
+export async function killAndRestart(first: AgentProcess, options: KillOptions): Promise<AgentProcess> {
+  let agent = first;
+  await agent.stop('SIGKILL');
+  options.onKill?.(1, 'when it is ready');
+  for (let turn = 1; turn < options.kills; turn++) {
+    const [name, wait] = moments[turn % moments.length]!;
+    agent = startKeptAgent(options);
+    await wait(agent, options, turn);
+    assert.ok(agent.running, `the agent ended by itself:\n${agent.stderr()}`);
+    await agent.stop('SIGKILL');
+    options.onKill?.(turn + 1, name);
+  }
+  agent = startKeptAgent(options);
+  await agent.waitReady();
+  return agent;
+}
+
+export function startKeptAgent({ args, logPath }: Pick<KillOptions, 'args' | 'logPath'>): AgentProcess {
+  return new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${logCount++}`);
+}
+
+/** Each agent has a file of its own: the words of an earlier one are not taken for its own. */
+let logCount = 0;
