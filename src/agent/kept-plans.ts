@@ -25,7 +25,7 @@ const retiredMs = 10_000;
  */
 export class KeptPlans {
   readonly #folder: () => string;
-  #retired: { planId: number; atMs: number }[] = [];
+  #retired: readonly { readonly planId: number; readonly atMs: number }[] = [];
 
   constructor(folder: () => string) {
     this.#folder = folder;
@@ -66,7 +66,7 @@ export class KeptPlans {
 
   /** The program has stopped; its last records may still be in the ring. */
   retire(planId: number): void {
-    this.#retired.push({ planId, atMs: performance.now() });
+    this.#retired = [...this.#retired, { planId, atMs: performance.now() }];
     this.removeRetired();
   }
 

@@ -12,6 +12,7 @@ import { policyChangeScenarios } from './policy-changes.ts';
 import { processSelectorScenarios } from './process-selectors.ts';
 import { processScenarios } from './processes.ts';
 import { refusalScenarios } from './refusals.ts';
+import { restartScenarios } from './restarts.ts';
 import { sigkillScenarios } from './sigkill.ts';
 import { socketScenarios } from './sockets.ts';
 import { syscallScenarios } from './syscalls.ts';
@@ -41,6 +42,7 @@ const everyScenario: readonly Scenario[] = [
   ...refusalScenarios,
   ...agentDeathScenarios,
   ...topScenarios,
+  ...restartScenarios,
 ];
 
 /** Those for this machine's own kernel, or for an emulated one. */

@@ -1,0 +1,71 @@
+import { afterEach, expect, test } from 'vitest';
+import type { EventPlan } from '../events/event-plan.ts';
+import { bpffsPath, listPins, removePins } from '../kernel/pins.ts';
+import { KeptPlans } from './kept-plans.ts';
+
+const isRoot = process.geteuid?.() === 0;
+if (!isRoot) console.warn('skipped: plans of earlier agents: needs root');
+const folder = isRoot ? bpffsPath(`jatai-plans-${process.pid}`) : '';
+
+afterEach(() => {
+  if (isRoot) removePins(folder);
+});
+
+function planOf(planId: number, message: string): EventPlan {
+  return {
+    planId,
+    values: [{ type: 'string' }],
+    selectors: [
+      {
+        hook: {
+          policyName: 'watch',
+          policyNamespace: undefined,
+          event: 'kprobe',
+          functionName: '__x64_sys_openat',
+          subsystem: '',
+          tracepoint: '',
+          args: [{ value: 0, type: 'string', spelledType: 'string', label: '' }],
+          returnArg: undefined,
+          message,
+          tags: ['observability'],
+        },
+        index: 0,
+        label: '',
+        post: true,
+        action: 'KPROBE_ACTION_POST',
+        monitoredAction: undefined,
+        returnFilters: [],
+      },
+    ],
+  };
+}
+
+test.skipIf(!isRoot)('a plan of any length is what another agent reads', () => {
+  const plans = new KeptPlans(() => folder);
+  expect(plans.load()).toEqual(new Map());
+  const kept = [planOf(3, 'short'), planOf(12, 'long'.repeat(50_000))].map((events, index) => ({
+    key: `kprobe:f${index}`,
+    hookId: index + 1,
+    events,
+  }));
+  for (const plan of kept) plans.save(plan);
+  expect(new KeptPlans(() => folder).load()).toEqual(
+    new Map([
+      [3, kept[0]],
+      [12, kept[1]],
+    ]),
+  );
+});
+
+test.skipIf(!isRoot)('of many plans that are replaced only the last ones stay', () => {
+  const plans = new KeptPlans(() => folder);
+  for (let planId = 1; planId <= 100; planId++) {
+    plans.save({ key: 'kprobe:f', hookId: 1, events: planOf(planId, '') });
+    plans.retire(planId);
+  }
+  expect(
+    listPins(folder)
+      .map(Number)
+      .sort((left, right) => left - right),
+  ).toEqual(Array.from({ length: 64 }, (_, index) => index + 37));
+});
