@@ -7,6 +7,7 @@ import { collectFacts } from '../../src/kernel/facts.ts';
 import { Attackers } from './attack/attackers.ts';
 import { makeGuardedFiles } from './attack/guarded-files.ts';
 import { startQuietAgent, switchPolicies } from './attack/switches.ts';
+import { median } from './attack/updates.ts';
 
 // Attacks forbidden files while policies change, on the kernel this is started on, and prints one JSON line.
 // Usage: attack-runner.ts --folder DIR --switches N --threads 4,4,4,4
@@ -56,8 +57,4 @@ process.stdout.write(
 if (result.successes > 0) {
   process.stderr.write(lines.slice(-5).join(''));
   process.exitCode = 1;
-}
-
-function median(all: readonly number[]): number {
-  return Math.round(all.toSorted((left, right) => left - right)[all.length >> 1]!);
 }

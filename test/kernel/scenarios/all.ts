@@ -18,6 +18,7 @@ import { socketScenarios } from './sockets.ts';
 import { syscallScenarios } from './syscalls.ts';
 import { topScenarios } from './top.ts';
 import { argumentTypeScenarios, tracepointScenarios } from './tracepoints.ts';
+import { updateScenarios } from './updates.ts';
 
 /** The name under which the end of the agent that scenarios share is reported. */
 export const sharedAgentResult = 'the agent that scenarios share starts, and ends well when it is interrupted';
@@ -43,6 +44,7 @@ const everyScenario: readonly Scenario[] = [
   ...agentDeathScenarios,
   ...topScenarios,
   ...restartScenarios,
+  ...updateScenarios,
 ];
 
 /** Those for this machine's own kernel, or for an emulated one. */
