@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,6 +54,8 @@ static void *attack(void *argument)
 	while (!stop) {
 		for (int at = 0; at < target_count; at++)
 			try_open(&targets[at]);
+		/* Attaching waits until every task has given the CPU up once. */
+		sched_yield();
 		random = random * 1103515245 + 12345;
 		if (random >> 16 & (ROUNDS_BETWEEN_SLEEPS - 1))
 			continue;
