@@ -1,76 +1,110 @@
-import { execFileSync } from 'node:child_process';
+import { strict as assert } from 'node:assert';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { serialize } from 'node:v8';
+import { removeKeptObjects } from '../../src/agent/kept-objects.ts';
 import { collectFacts } from '../../src/kernel/facts.ts';
-import { repositoryRoot } from '../vm/repository-root.ts';
 import { Attackers } from './attack/attackers.ts';
 import { elsewherePolicy, guardPolicy, makeGuardedFiles, neighbourPolicy } from './attack/guarded-files.ts';
-import { killAndRestart, startKeptAgent } from './attack/kills.ts';
+import { keptAgents, killAndRestart } from './attack/kills.ts';
+import { policyOf } from './attack/switches.ts';
+import { AgentProcess } from './harness/agent-process.ts';
 
 // Attacks forbidden files while the agent that forbids them is killed and started again, on the kernel this is started
 // on, and prints one JSON line.
-// Usage: kill-runner.ts --folder DIR --kills N --threads 4,4,4,4
+// Usage: kill-runner.ts --folder DIR --kills N --threads 4,4,4,4 [--small]
+// --small: agents are only the part of jatai that touches the kernel; many more of them in the same time
 
 const { values } = parseArgs({
   options: {
     folder: { type: 'string', default: '/run/kills' },
     kills: { type: 'string', default: '50' },
-    threads: { type: 'string', default: '4,4,4,4' },
+    threads: { type: 'string', default: '1,1,1,1' },
+    small: { type: 'boolean', default: false },
   },
 });
+const bpfDir = 'jatai-attacked';
 const folder = path.resolve(values.folder);
-const policies = path.join(folder, 'policies');
-mkdirSync(policies, { recursive: true });
+const policyFolder = path.join(folder, 'policies');
+const policyFile = path.join(folder, 'policies.bin');
+const factsFile = path.join(folder, 'facts.bin');
+mkdirSync(policyFolder, { recursive: true });
 const files = makeGuardedFiles(folder);
 const threads = values.threads.split(',').map(Number);
-const writePolicies = (turn: number) => {
-  writeFileSync(path.join(policies, 'guard.yaml'), guardPolicy(`guard-${turn}`, files, turn % 8 === 7));
-  const mode = turn % 2 === 0 ? 'enforce' : 'monitor';
-  writeFileSync(path.join(policies, 'neighbour.yaml'), neighbourPolicy('neighbour', `/no/such/${turn}/`, mode));
-  writeFileSync(path.join(policies, 'elsewhere.yaml'), elsewherePolicy(`elsewhere-${turn}`));
-};
-writePolicies(0);
+const start = performance.now();
+const say = (text: string) => process.stderr.write(`${Math.round((performance.now() - start) / 1000)} s: ${text}\n`);
+const facts = collectFacts({
+  functions: ['bpf_lsm_file_open', 'security_file_open', '__x64_sys_chdir'],
+  tracepoints: [],
+});
+writeFileSync(factsFile, serialize({ ...facts, rawTracepoints: {} }));
+changePolicies(0);
 /* The attackers would leave the agents no time. */
 setPriority(constants.priority.PRIORITY_HIGHEST);
-const options = {
-  args: ['--policy', policies, '--bpf-dir', 'jatai-attacked'],
-  logPath: path.join(folder, 'agent.log'),
-  kills: Number(values.kills),
-  changePolicies: writePolicies,
-  onKill: (done: number, moment: string) => process.stderr.write(`${done}: killed ${moment}\n`),
-};
-const first = startKeptAgent(options);
+const startAgent = values.small
+  ? smallAgents()
+  : keptAgents(['--policy', policyFolder, '--bpf-dir', bpfDir], path.join(folder, 'agent.log'));
+const first = startAgent();
 await first.waitReady();
+say('the first agent is ready');
 const attackers = await Attackers.start(threads, files.attackPaths);
-/* Under attack everything takes longer. */
-const start = performance.now();
 await first.stop('SIGKILL');
-const second = startKeptAgent(options);
+const startedAt = performance.now();
+const second = startAgent();
 await second.waitReady();
-const startMs = performance.now() - start;
-process.stderr.write(`a start takes ${Math.round(startMs)} ms\n`);
-const last = await killAndRestart(second, { ...options, startMs });
+/* Under attack everything takes longer. */
+const startMs = performance.now() - startedAt;
+say(`under attack a start takes ${Math.round(startMs)} ms`);
+const last = await killAndRestart(second, {
+  start: startAgent,
+  kills: Number(values.kills) - 1,
+  startMs,
+  changePolicies,
+  onKill: (done, moment) => say(`killed agent ${done + 1} ${moment}`),
+});
 const result = await attackers.stop();
-await last.stop();
+assert.equal((await last.stop()).status, 0);
 const keptAfterExit = !opens(files.file);
-const removed = execFileSync(path.join(repositoryRoot, 'bin/jatai'), ['cleanup', '--bpf-dir', 'jatai-attacked']);
-const facts = collectFacts({ functions: [], tracepoints: [] });
+const removed = removeKeptObjects(bpfDir).length;
 process.stdout.write(
   `${JSON.stringify({
     kernel: facts.release,
     preemption: facts.preemption,
     threads,
-    kills: options.kills + 1,
+    agents: values.small ? 'small' : 'jatai run',
+    kills: Number(values.kills),
     startMs: Math.round(startMs),
     ...result,
     keptAfterExit,
-    removed: removed.toString().split('\n').length - 1,
-    openAfterCleanup: opens(files.file),
+    removed,
+    opensAfterCleanup: opens(files.file),
   })}\n`,
 );
 process.exitCode = result.successes > 0 || !keptAfterExit ? 1 : 0;
+
+/** Writes other policies, always with the one that forbids. */
+function changePolicies(turn: number): void {
+  const texts = {
+    guard: guardPolicy(`guard-${turn}`, files, turn % 8 === 7),
+    neighbour: neighbourPolicy('neighbour', `/no/such/${turn}/`, turn % 2 === 0 ? 'enforce' : 'monitor'),
+    elsewhere: elsewherePolicy(`elsewhere-${turn}`),
+  };
+  for (const [name, text] of Object.entries(texts)) writeFileSync(path.join(policyFolder, `${name}.yaml`), text);
+  writeFileSync(policyFile, serialize(Object.values(texts).map(policyOf)));
+}
+
+function smallAgents(): () => AgentProcess {
+  const script = path.join(import.meta.dirname, 'attack/small-agent.ts');
+  let count = 0;
+  return () =>
+    new AgentProcess([bpfDir, factsFile, policyFile], path.join(folder, `agent.log-${count++}`), [
+      process.execPath,
+      '--disable-warning=ExperimentalWarning',
+      script,
+    ]);
+}
 
 function opens(file: string): boolean {
   try {

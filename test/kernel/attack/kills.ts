@@ -3,13 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentProcess } from '../harness/agent-process.ts';
 
 export interface KillOptions {
-  /** Of `jatai run`, with --keep-sensors-on-exit. */
-  readonly args: readonly string[];
-  readonly logPath: string;
+  /** Starts an agent with --keep-sensors-on-exit. */
+  readonly start: () => AgentProcess;
   readonly kills: number;
   /** How long a start takes here, about. */
   readonly startMs: number;
-  /** Makes other policies lie in the folder. */
+  /** Changes the policies that an agent reads at its start and at SIGHUP. */
   readonly changePolicies: (turn: number) => void;
   readonly onKill?: (done: number, moment: string) => void;
 }
@@ -24,7 +23,7 @@ const moments: readonly (readonly [name: string, wait: Moment])[] = [
     'when it is ready',
     async (agent, { startMs }) => {
       await agent.waitReady();
-      await sleep(Math.random() * startMs * 0.2);
+      await sleep(Math.random() * startMs * 0.1);
     },
   ],
   [
@@ -48,20 +47,19 @@ export async function killAndRestart(first: AgentProcess, options: KillOptions):
   options.onKill?.(1, 'when it is ready');
   for (let turn = 1; turn < options.kills; turn++) {
     const [name, wait] = moments[turn % moments.length]!;
-    agent = startKeptAgent(options);
+    agent = options.start();
     await wait(agent, options, turn);
     assert.ok(agent.running, `the agent ended by itself:\n${agent.stderr()}`);
     await agent.stop('SIGKILL');
     options.onKill?.(turn + 1, name);
   }
-  agent = startKeptAgent(options);
+  agent = options.start();
   await agent.waitReady();
   return agent;
 }
 
-export function startKeptAgent({ args, logPath }: Pick<KillOptions, 'args' | 'logPath'>): AgentProcess {
-  return new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${logCount++}`);
+/** Starts agents whose sensors outlive them. Each has a log of its own: the words of an earlier one are not taken for its own. */
+export function keptAgents(args: readonly string[], logPath: string): () => AgentProcess {
+  let count = 0;
+  return () => new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${count++}`);
 }
-
-/** Each agent has a file of its own: the words of an earlier one are not taken for its own. */
-let logCount = 0;

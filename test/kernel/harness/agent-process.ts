@@ -9,6 +9,8 @@ const readyTimeoutMs = 240_000;
 const stopTimeoutMs = 60_000;
 const pollMs = 20;
 
+const jataiRun = [path.join(repositoryRoot, 'bin/jatai'), 'run', '--watch-policies=false'];
+
 /** A running `jatai run`, with its standard error in a file. */
 export class AgentProcess {
   readonly pid: number;
@@ -17,12 +19,15 @@ export class AgentProcess {
   readonly #ended: Promise<{ status: number; signal: string }>;
   #end: { status: number; signal: string } | undefined;
 
-  /** Starts the agent; `args` follow `jatai run`. Standard error is appended to `stderrPath`. */
-  constructor(args: readonly string[], stderrPath: string) {
+  /**
+   * Starts the agent; `args` follow `jatai run`, or another command that behaves like it. Standard error is appended to
+   * `stderrPath`.
+   */
+  constructor(args: readonly string[], stderrPath: string, command: readonly string[] = jataiRun) {
     this.#stderrPath = stderrPath;
     appendFileSync(stderrPath, '');
     const stderr = openSync(stderrPath, 'a');
-    this.#child = spawn(path.join(repositoryRoot, 'bin/jatai'), ['run', '--watch-policies=false', ...args], {
+    this.#child = spawn(command[0]!, [...command.slice(1), ...args], {
       stdio: ['ignore', 'ignore', stderr],
       env: process.env,
     });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { repositoryRoot } from '../../vm/repository-root.ts';
 import { Attackers } from '../attack/attackers.ts';
 import { elsewherePolicy, guardPolicy, makeGuardedFiles, neighbourPolicy } from '../attack/guarded-files.ts';
-import { killAndRestart, startKeptAgent } from '../attack/kills.ts';
+import { keptAgents, killAndRestart } from '../attack/kills.ts';
 import { listBpfObjects, waitForBpfObjects } from '../harness/bpf-objects.ts';
 import { type AgentEvent, EventLog } from '../harness/event-log.ts';
 import { matches } from '../harness/match.ts';
@@ -36,20 +36,20 @@ async function attackWhileAgentsDie(context: ScenarioContext): Promise<void> {
       'elsewhere.yaml': elsewherePolicy(`elsewhere-${turn}`),
     });
   writePolicies(0);
-  const options = {
-    args: ['--policy', context.policyFolder, '--bpf-dir', bpfDir],
-    logPath: context.path('agent.log'),
-    kills,
-    changePolicies: writePolicies,
-  };
+  const startAgent = keptAgents(['--policy', context.policyFolder, '--bpf-dir', bpfDir], context.path('agent.log'));
   const start = performance.now();
-  const first = startKeptAgent(options);
+  const first = startAgent();
   try {
     await first.waitReady();
     const startMs = performance.now() - start;
     const attack = await Attackers.start(attackers, files.attackPaths);
     try {
-      const last = await killAndRestart(first, { ...options, startMs });
+      const last = await killAndRestart(first, {
+        start: startAgent,
+        kills,
+        startMs,
+        changePolicies: writePolicies,
+      });
       const { attempts, successes, others } = await attack.stop();
       context.measured.push(`${attempts} attempts, ${kills} kills`);
       assert.deepEqual({ successes, others }, { successes: 0, others: 0 });
@@ -94,11 +94,8 @@ async function reportWhatHappenedMeanwhile(context: ScenarioContext): Promise<vo
   const file = context.file('watched-file', '');
   context.writePolicies({ 'watch.yaml': watchPolicy(context) });
   const exports = ['first.jsonl', 'second.jsonl'].map((name) => context.path(name));
-  const start = (exportPath: string) =>
-    startKeptAgent({
-      args: ['--policy', context.policyFolder, '--bpf-dir', bpfDir, '--export', exportPath],
-      logPath: context.path('agent.log'),
-    });
+  const args = ['--policy', context.policyFolder, '--bpf-dir', bpfDir, '--export'];
+  const start = (exportPath: string) => keptAgents([...args, exportPath], `${exportPath}.log`)();
   try {
     const first = start(exports[0]!);
     await first.waitReady();
@@ -132,11 +129,11 @@ async function reportWhatHappenedMeanwhile(context: ScenarioContext): Promise<vo
 
 async function refuseSecondAgent(context: ScenarioContext): Promise<void> {
   writeFileSync(path.join(context.policyFolder, 'watch.yaml'), watchPolicy(context));
-  const options = { args: ['--bpf-dir', bpfDir], logPath: context.path('agent.log') };
-  const first = startKeptAgent(options);
+  const start = keptAgents(['--bpf-dir', bpfDir], context.path('agent.log'));
+  const first = start();
   try {
     await first.waitReady();
-    const second = startKeptAgent(options);
+    const second = start();
     assert.equal((await second.waitEnd()).status, 1);
     assert.match(second.stderr(), /\/jatai-scenario belongs to another agent that is running/);
     assert.throws(cleanUp, /belongs to an agent that is running/);
