@@ -26,6 +26,8 @@ const { values } = parseArgs({
   },
 });
 const bpfDir = 'jatai-attacked';
+/* Another size is another layout: such an agent cannot take the maps over and makes its own. */
+const ringSizes = [2 ** 20, 2 ** 20, 2 ** 20, 2 ** 20, 2 ** 21];
 const folder = path.resolve(values.folder);
 const policyFolder = path.join(folder, 'policies');
 const policyFile = path.join(folder, 'policies.bin');
@@ -97,13 +99,12 @@ function changePolicies(turn: number): void {
 
 function smallAgents(): () => AgentProcess {
   const script = path.join(import.meta.dirname, 'attack/small-agent.ts');
+  const command = [process.execPath, '--disable-warning=ExperimentalWarning', script];
   let count = 0;
-  return () =>
-    new AgentProcess([bpfDir, factsFile, policyFile], path.join(folder, `agent.log-${count++}`), [
-      process.execPath,
-      '--disable-warning=ExperimentalWarning',
-      script,
-    ]);
+  return () => {
+    const args = [bpfDir, factsFile, policyFile, String(ringSizes[count % ringSizes.length])];
+    return new AgentProcess(args, path.join(folder, `agent.log-${count++}`), command);
+  };
 }
 
 function opens(file: string): boolean {

@@ -9,9 +9,9 @@ import type { Policy } from '../../../src/policy/model.ts';
 
 // The part of `jatai run` that touches the kernel: what is known of the kernel and the checked policies come from files.
 // So an emulated processor spends its time where a kill could do harm.
-// Usage: small-agent.ts BPF_DIR FACTS POLICIES
+// Usage: small-agent.ts BPF_DIR FACTS POLICIES RING_SIZE
 
-const [bpfDir = '', factsFile = '', policiesFile = ''] = process.argv.slice(2);
+const [bpfDir = '', factsFile = '', policiesFile = '', ringSize = ''] = process.argv.slice(2);
 const facts = deserialize(readFileSync(factsFile)) as KernelFacts;
 const log = pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true }));
 const agent = new Agent({
@@ -21,6 +21,7 @@ const agent = new Agent({
   nodeName: 'attacked',
   log,
   sourceText: () => '',
+  ringSize: Number(ringSize),
   kept: KeptObjects.open(bpfDir, log),
 });
 
