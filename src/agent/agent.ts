@@ -10,6 +10,7 @@ import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import type { ArgumentRedactor } from '../events/redact-arguments.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
 import { releaseMemorySoon } from '../kernel/release-memory.ts';
+import { RelocationTypes } from '../kernel/relocation-types.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
@@ -96,6 +97,7 @@ export class Agent {
   readonly #runDirectory: RunDirectory | undefined;
   #generations: GenerationTimes = { switches: 0, totalMs: 0, lastMs: 0 };
   readonly #base: KeptBase | undefined;
+  readonly #types: RelocationTypes | undefined;
   /** Of programs that earlier agents loaded: they run until the first policies of this one are live. */
   #inherited: readonly KeptPlan[] = [];
   #tookOver = false;
@@ -124,7 +126,8 @@ export class Agent {
     const fingerprint = () => baseFingerprint(objects.process, mapOptions, needsPreemptionOff(facts));
     this.#base = options.kept?.openBase(fingerprint());
     this.#maps = new SharedMaps(mapOptions, this.#base && ((definition) => this.#base!.map(definition)));
-    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#base);
+    this.#types = RelocationTypes.of([objects.runtime, objects.process]);
+    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#types, this.#base);
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
@@ -132,7 +135,7 @@ export class Agent {
       options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');
     this.#inherit();
-    this.#table = new HookTable(this.#maps, objects.runtime, options.kept?.openHooks(hooksFingerprint()));
+    this.#table = new HookTable(this.#maps, objects.runtime, this.#types, options.kept?.openHooks(hooksFingerprint()));
     this.#policies = new PolicyManager({
       facts,
       table: this.#table,
@@ -268,6 +271,7 @@ export class Agent {
     this.#pipeline.close();
     this.#reportDrops();
     this.#maps.close();
+    this.#types?.close();
     this.#base?.close();
     this.#options.kept?.close();
   }

@@ -4,6 +4,7 @@ import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { missedRuns } from '../kernel/program-info.ts';
 import { programStats } from '../kernel/program-stats.ts';
+import type { RelocationTypes } from '../kernel/relocation-types.ts';
 import { attachSection } from './attach-section.ts';
 import type { ProgramEntry } from './hooks-file.ts';
 import type { KeptBase, KeptProgram } from './kept-base.ts';
@@ -29,13 +30,13 @@ export class BaseSensors {
   readonly #isKept: boolean;
 
   /** Loads and attaches, or takes over those of an adopted base. Throws a KernelError. */
-  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, base?: KeptBase) {
+  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, types?: RelocationTypes, base?: KeptBase) {
     this.#isKept = base !== undefined;
     if (base?.isAdopted) {
       this.#programs = base.adoptSensors();
       return;
     }
-    this.#object = BpfObject.open(bytes, 'process');
+    this.#object = BpfObject.open(bytes, 'process', types);
     try {
       this.#start(this.#object, maps, facts, base);
     } catch (error) {

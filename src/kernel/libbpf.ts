@@ -127,8 +127,11 @@ const openMem = declare<(bytes: Uint8Array, size: number, options: object) => Nu
   [POINTER, 'size_t', koffi.pointer(openOptions)],
 );
 
-/** `log` receives the verifier's log of a program that is refused; it must outlive the object. */
-export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array): NullableAddress {
+/**
+ * `log` receives the verifier's log of a program that is refused; it must outlive the object. `types`, a file of BTF, stands
+ * for the kernel's in relocations.
+ */
+export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array, types: string | null): NullableAddress {
   return openMem(bytes, bytes.byteLength, {
     sz: openOptions.size,
     object_name: name,
@@ -136,7 +139,7 @@ export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array): Nu
     pin_root_path: null,
     unused: 0,
     kconfig: null,
-    btf_custom_path: null,
+    btf_custom_path: types,
     kernel_log_buf: log,
     kernel_log_size: log.byteLength,
     kernel_log_level: 0,
