@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { serialize } from 'node:v8';
 import { removeKeptObjects } from '../../src/agent/kept-objects.ts';
 import { collectFacts } from '../../src/kernel/facts.ts';
-import { Attackers } from './attack/attackers.ts';
+import { Attackers, type AttackResult } from './attack/attackers.ts';
 import { elsewherePolicy, guardPolicy, makeGuardedFiles, neighbourPolicy } from './attack/guarded-files.ts';
 import { keptAgents, killAndRestart } from './attack/kills.ts';
 import { policyOf } from './attack/switches.ts';
@@ -34,6 +34,8 @@ const policyFile = path.join(folder, 'policies.bin');
 const factsFile = path.join(folder, 'facts.bin');
 mkdirSync(policyFolder, { recursive: true });
 const files = makeGuardedFiles(folder);
+/** After which it is said how the attack goes. */
+const killsAtOnce = 5;
 const threads = values.threads.split(',').map(Number);
 const start = performance.now();
 const say = (text: string) => process.stderr.write(`${Math.round((performance.now() - start) / 1000)} s: ${text}\n`);
@@ -51,7 +53,8 @@ const startAgent = values.small
 const first = startAgent();
 await first.waitReady();
 say('the first agent is ready');
-const attackers = await Attackers.start(threads, files.attackPaths);
+let attackers = await Attackers.start(threads, files.attackPaths);
+let result: AttackResult = { attempts: 0, successes: 0, others: 0 };
 await first.stop('SIGKILL');
 const startedAt = performance.now();
 const second = startAgent();
@@ -59,15 +62,19 @@ await second.waitReady();
 /* Under attack everything takes longer. */
 const startMs = performance.now() - startedAt;
 say(`under attack a start takes ${Math.round(startMs)} ms`);
-const last = await killAndRestart(second, {
-  start: startAgent,
-  kills: Number(values.kills) - 1,
-  startMs,
-  changePolicies,
-  onKill: (done, moment) => say(`killed agent ${done + 1} ${moment}`),
-});
-const result = await attackers.stop();
-assert.equal((await last.stop()).status, 0);
+let agent = second;
+for (let done = 1; done < Number(values.kills); ) {
+  const kills = Math.min(killsAtOnce, Number(values.kills) - done);
+  agent = await killAndRestart(agent, { start: startAgent, kills, startMs, changePolicies, onKill: say });
+  done += kills;
+  /* Others go on while these are counted. */
+  const next = await Attackers.start(threads, files.attackPaths);
+  result = Attackers.sum([result, await attackers.stop()]);
+  attackers = next;
+  say(`${done} kills: ${JSON.stringify(result)}`);
+}
+result = Attackers.sum([result, await attackers.stop()]);
+assert.equal((await agent.stop()).status, 0);
 const keptAfterExit = !opens(files.file);
 const removed = removeKeptObjects(bpfDir).length;
 process.stdout.write(

@@ -32,20 +32,26 @@ export class Attackers {
     return new Attackers(programs);
   }
 
+  /** Adds up. */
+  static sum(results: readonly AttackResult[]): AttackResult {
+    const total = (of: (result: AttackResult) => number) => results.reduce((sum, result) => sum + of(result), 0);
+    return {
+      attempts: total(({ attempts }) => attempts),
+      successes: total(({ successes }) => successes),
+      others: total(({ others }) => others),
+    };
+  }
+
   /** Ends the attack and adds up. */
   async stop(): Promise<AttackResult> {
     for (const program of this.#programs) program.endInput();
     const results = await Promise.all(this.#programs.map((program) => program.done));
-    const counts = results.flatMap(({ status, stdout, stderr }) => {
-      assert.equal(status, 0, `an attacker ended with ${status}: ${stderr}`);
-      return stdout.trim().split('\n').slice(1).map(parseLine);
-    });
-    const sum = (of: (counted: AttackResult) => number) => counts.reduce((total, counted) => total + of(counted), 0);
-    return {
-      attempts: sum(({ attempts }) => attempts),
-      successes: sum(({ successes }) => successes),
-      others: sum(({ others }) => others),
-    };
+    return Attackers.sum(
+      results.flatMap(({ status, stdout, stderr }) => {
+        assert.equal(status, 0, `an attacker ended with ${status}: ${stderr}`);
+        return stdout.trim().split('\n').slice(1).map(parseLine);
+      }),
+    );
   }
 
   kill(): void {

@@ -10,7 +10,7 @@ export interface KillOptions {
   readonly startMs: number;
   /** Changes the policies that an agent reads at its start and at SIGHUP. */
   readonly changePolicies: (turn: number) => void;
-  readonly onKill?: (done: number, moment: string) => void;
+  readonly onKill?: (moment: string) => void;
 }
 
 type Moment = (agent: AgentProcess, options: KillOptions, turn: number) => Promise<void>;
@@ -44,14 +44,14 @@ const moments: readonly (readonly [name: string, wait: Moment])[] = [
 export async function killAndRestart(first: AgentProcess, options: KillOptions): Promise<AgentProcess> {
   let agent = first;
   await agent.stop('SIGKILL');
-  options.onKill?.(1, 'when it is ready');
+  options.onKill?.('killed when it is ready');
   for (let turn = 1; turn < options.kills; turn++) {
     const [name, wait] = moments[turn % moments.length]!;
     agent = options.start();
     await wait(agent, options, turn);
     assert.ok(agent.running, `the agent ended by itself:\n${agent.stderr()}`);
     await agent.stop('SIGKILL');
-    options.onKill?.(turn + 1, name);
+    options.onKill?.(`killed ${name}`);
   }
   agent = options.start();
   await agent.waitReady();
