@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AgentProcess } from '../harness/agent-process.ts';
 
@@ -61,5 +62,10 @@ export async function killAndRestart(first: AgentProcess, options: KillOptions):
 /** Starts agents whose sensors outlive them. Each has a log of its own: the words of an earlier one are not taken for its own. */
 export function keptAgents(args: readonly string[], logPath: string): () => AgentProcess {
   let count = 0;
-  return () => new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${count++}`);
+  return () => {
+    const agent = new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${count++}`);
+    /* Attackers would leave it no time. */
+    setPriority(agent.pid, constants.priority.PRIORITY_HIGHEST);
+    return agent;
+  };
 }

@@ -24,7 +24,7 @@ function cleanUp(): string {
 
 /** A few kills; `test/kernel/kill-runner.ts` does many. */
 const kills = 3;
-const attackers = [2, 2, 2, 2];
+const attackers = [1, 1, 1];
 
 async function attackWhileAgentsDie(context: ScenarioContext): Promise<void> {
   const before = listBpfObjects();
