@@ -98,7 +98,7 @@ function generateProgram(hook: HookCode): FunctionBuilder {
   emitClearMatches(code, plan);
   emitRelease(code, hook);
   emitVerdict(code, plan);
-  code.place(release);
+  code.jump(pass).place(release);
   emitRelease(code, hook);
   code.place(pass);
   code.movImm(R0, 0).exit();
