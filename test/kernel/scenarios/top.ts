@@ -92,6 +92,7 @@ export const topScenarios: readonly Scenario[] = [
   {
     name: 'top says that an agent was killed, and follows the next one',
     agent: 'own',
+    onHostOnly: true,
     async trigger(context) {
       context.writePolicies({ 'a.yaml': opens('first', '/srv/a/') });
       const options = ['--policy', context.policyFolder, '--run-dir', context.path('run')];
