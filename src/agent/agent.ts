@@ -160,6 +160,7 @@ export class Agent {
       visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
       afterBatch: () => this.#pipeline.flush(),
       batchLimit: batchRecords,
+      ready: () => !this.#pipeline.isBehind() || this.#isRingFilling(),
     });
     this.#timer = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
   }
@@ -282,6 +283,14 @@ export class Agent {
 
   #drain(): void {
     this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+  }
+
+  /** A slow output may have events wait in the ring, where they need less room, but never so long that some are lost. */
+  #isRingFilling(): boolean {
+    return this.#rings.pendingBytes.some((bytes, index) => {
+      const ring = index === 0 ? this.#maps.events : this.#maps.reserve;
+      return bytes > ring.maxEntries / 4;
+    });
   }
 
   #change<Result>(change: () => Result): Result {

@@ -155,6 +155,11 @@ export class EventPipeline {
     for (const sink of this.#typed) sink.flush();
   }
 
+  /** Whether a sink would rather have events later. */
+  isBehind(): boolean {
+    return this.#lines.some((sink) => sink.isBehind?.()) || this.#typed.some((sink) => sink.isBehind?.());
+  }
+
   /** Reports what was waiting for a return or for arguments, and closes the sinks. */
   close(): void {
     while (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interruptOldest());

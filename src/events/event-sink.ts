@@ -20,6 +20,8 @@ export interface TypedSink extends SinkLifetime {
 interface SinkLifetime {
   /** Which events the sink is given; all of them when it is missing. */
   readonly accepts?: ((event: Event) => boolean) | undefined;
+  /** Whether it is writing, but has much more to write than usual: events may wait in the ring while that has room. */
+  isBehind?(): boolean;
   /** Hands on what is buffered. Called after every batch of the ring. */
   flush(): void;
   /** Takes no more events; what is buffered may still be written for a while after the call. */

@@ -82,6 +82,30 @@ describe('BufferedOutput', () => {
     expect(output.counters().writtenLines).toBe(200);
   });
 
+  test('says that it is behind only while it is writing', async () => {
+    let finish = (): void => {};
+    const device: OutputDevice = {
+      name: 'slow',
+      survivesReaders: false,
+      write: ([part]) => new Promise((resolve) => (finish = () => resolve(part!.end - part!.start))),
+      close: () => {},
+    };
+    const output = new BufferedOutput(device, { batchBytes: 100, maxBytes: 1000 });
+    expect(output.isBehind()).toBe(false);
+    for (let line = 0; line < 20; line++) appendText(output, 'x'.repeat(19));
+    expect(output.isBehind()).toBe(true);
+    while (output.counters().waitingBytes > 0) {
+      finish();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    expect(output.isBehind()).toBe(false);
+    const { device: stuck, limit } = memoryDevice();
+    limit(0);
+    const blocked = new BufferedOutput(stuck, { batchBytes: 100, maxBytes: 1000 });
+    for (let line = 0; line < 20; line++) appendText(blocked, 'x'.repeat(19));
+    expect(blocked.isBehind()).toBe(false);
+  });
+
   test('a line that was begun in a place that is gone begins anew', () => {
     const { device, written, limit } = memoryDevice();
     const output = new BufferedOutput(device, { batchBytes: 1 });

@@ -120,6 +120,16 @@ export class BufferedOutput {
     if (this.#state === 'idle') this.#write();
   }
 
+  /** Whether more waits than usual although writing goes on: it does not keep up, but would with a little time. */
+  isBehind(): boolean {
+    const isWriting = this.#state === 'writing' || this.#state === 'pacing';
+    return (
+      isWriting &&
+      this.#queue.bytes > this.#queue.maxBytes / 4 &&
+      performance.now() - this.#lastWriteStart < slowWriteMs
+    );
+  }
+
   /** For a file that somebody has moved away: what follows goes to a new one of the same name. */
   reopen(): void {
     this.#device.reopen?.();
@@ -299,6 +309,8 @@ export class BufferedOutput {
 const defaultBatchBytes = 128 * 1024;
 export const defaultBufferBytes = 64 * 1024 * 1024;
 const paceMs = 5;
+/** A write that takes longer than this is not going on but stuck. */
+const slowWriteMs = 1000;
 const fullPipeRetryMs = 20;
 const failureRetryMs = 1000;
 const closingRetryMs = 20;

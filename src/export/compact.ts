@@ -45,6 +45,10 @@ export class CompactSink implements TypedSink {
     this.output.append(line, 0, line.length);
   }
 
+  isBehind(): boolean {
+    return this.output.isBehind();
+  }
+
   flush(): void {
     this.output.flush();
   }

@@ -51,6 +51,10 @@ export class JsonSink implements LineSink {
     }
   }
 
+  isBehind(): boolean {
+    return this.output.isBehind();
+  }
+
   flush(): void {
     this.output.flush();
   }

@@ -6,6 +6,8 @@ export interface RingReadOptions {
   readonly visit: RecordVisitor;
   /** After each batch, with its number of records (never 0). */
   readonly afterBatch?: (records: number) => void;
+  /** Asked before each batch; while it says no, records stay in the rings. */
+  readonly ready?: () => boolean;
   /** Most records of a batch; other work of the process gets its turn after each. */
   readonly batchLimit?: number;
   /** Errors thrown by `visit` and `afterBatch`; the default lets them end the process. */
@@ -96,6 +98,9 @@ export class RingReader {
 
   #drain(options: RingReadOptions, limit: number): number {
     if (this.#closed) {
+      return 0;
+    }
+    if (options.ready?.() === false) {
       return 0;
     }
     const records = this.consume(options.visit, limit);
