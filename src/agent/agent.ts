@@ -289,7 +289,7 @@ export class Agent {
   #isRingFilling(): boolean {
     return this.#rings.pendingBytes.some((bytes, index) => {
       const ring = index === 0 ? this.#maps.events : this.#maps.reserve;
-      return bytes > ring.maxEntries / 4;
+      return bytes > ring.maxEntries / 2;
     });
   }
 
