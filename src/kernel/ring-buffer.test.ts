@@ -2,6 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { lengthOf, RingFixture } from './testdata/ring-fixture.ts';
 
 describe('RingBuffer', () => {
+  test('gives the records of a ring of which only a part is mapped at a time', () => {
+    using fixture = new RingFixture(2 ** 21);
+    for (let sequence = 0; sequence < 20_000; ) {
+      if (fixture.write(sequence, lengthOf(sequence))) {
+        sequence++;
+      } else {
+        expect(fixture.ring.consume(fixture.visit)).toBeGreaterThan(1000);
+      }
+    }
+    fixture.ring.consume(fixture.visit);
+    expect(fixture.received).toBe(20_000);
+  });
+
   test('gives 200,000 records of varying size, none lost or mangled', () => {
     using fixture = new RingFixture();
     let retries = 0;

@@ -17,8 +17,11 @@ export class RingFixture {
   received = 0;
   wrapped = 0;
 
-  constructor() {
+  constructor(ringBytes?: number) {
     this.object = BpfObject.open(compileBpf('ring'), 'ring');
+    if (ringBytes !== undefined) {
+      this.object.map('records').setMaxEntries(ringBytes);
+    }
     this.object.load();
     this.#fd = this.object.program('write_record').fd;
     this.ring = new RingBuffer(this.object.map('records').fd);
