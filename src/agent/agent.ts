@@ -10,7 +10,6 @@ import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import type { ArgumentRedactor } from '../events/redact-arguments.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
 import { releaseMemorySoon } from '../kernel/release-memory.ts';
-import { RelocationTypes } from '../kernel/relocation-types.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
@@ -97,7 +96,6 @@ export class Agent {
   readonly #runDirectory: RunDirectory | undefined;
   #generations: GenerationTimes = { switches: 0, totalMs: 0, lastMs: 0 };
   readonly #base: KeptBase | undefined;
-  readonly #types: RelocationTypes | undefined;
   /** Of programs that earlier agents loaded: they run until the first policies of this one are live. */
   #inherited: readonly KeptPlan[] = [];
   #tookOver = false;
@@ -126,8 +124,7 @@ export class Agent {
     const fingerprint = () => baseFingerprint(objects.process, mapOptions, needsPreemptionOff(facts));
     this.#base = options.kept?.openBase(fingerprint());
     this.#maps = new SharedMaps(mapOptions, this.#base && ((definition) => this.#base!.map(definition)));
-    this.#types = RelocationTypes.of([objects.runtime, objects.process]);
-    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#types, this.#base);
+    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#base);
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
@@ -135,7 +132,7 @@ export class Agent {
       options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');
     this.#inherit();
-    this.#table = new HookTable(this.#maps, objects.runtime, this.#types, options.kept?.openHooks(hooksFingerprint()));
+    this.#table = new HookTable(this.#maps, objects.runtime, options.kept?.openHooks(hooksFingerprint()));
     this.#policies = new PolicyManager({
       facts,
       table: this.#table,
@@ -227,6 +224,11 @@ export class Agent {
     if (base.isAdopted) this.#options.log.info({ programs: this.#inherited.length }, 'took over from an earlier agent');
   }
 
+  #afterSwitch(): void {
+    if (this.#options.kept !== undefined && !this.#tookOver) this.#endTakeover(this.#options.kept);
+    this.#reportTransient();
+  }
+
   /** The programs of earlier agents run no more. */
   #endTakeover(kept: KeptObjects): void {
     this.#tookOver = true;
@@ -272,7 +274,6 @@ export class Agent {
     this.#pipeline.close();
     this.#reportDrops();
     this.#maps.close();
-    this.#types?.close();
     this.#base?.close();
     this.#options.kept?.close();
   }
@@ -293,14 +294,13 @@ export class Agent {
     });
   }
 
-  #change<Result>(change: () => Result): Result {
+  #change<Result extends ApplyResult | PolicyRefusal>(change: () => Result): Result {
     const start = performance.now();
     const result = change();
+    if ('loaded' in result) this.#afterSwitch();
     const lastMs = performance.now() - start;
     const { switches, totalMs } = this.#generations;
     this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
-    if (this.#options.kept !== undefined && !this.#tookOver) this.#endTakeover(this.#options.kept);
-    this.#reportTransient();
     this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
     releaseMemorySoon();
     return result;

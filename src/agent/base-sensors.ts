@@ -4,7 +4,6 @@ import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { missedRuns } from '../kernel/program-info.ts';
 import { programStats } from '../kernel/program-stats.ts';
-import type { RelocationTypes } from '../kernel/relocation-types.ts';
 import { attachSection } from './attach-section.ts';
 import type { ProgramEntry } from './hooks-file.ts';
 import type { KeptBase, KeptProgram } from './kept-base.ts';
@@ -30,23 +29,19 @@ export class BaseSensors {
   readonly #isKept: boolean;
 
   /** Loads and attaches, or takes over those of an adopted base. Throws a KernelError. */
-  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, types?: RelocationTypes, base?: KeptBase) {
+  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, base?: KeptBase) {
     this.#isKept = base !== undefined;
     if (base?.isAdopted) {
       this.#programs = base.adoptSensors();
       return;
     }
-    this.#object = BpfObject.open(bytes, 'process', types);
+    this.#object = BpfObject.open(bytes, 'process');
     try {
       this.#start(this.#object, maps, facts, base);
     } catch (error) {
       this.close();
       throw error;
     }
-  }
-
-  describe(): ProgramEntry[] {
-    return this.#programs.map(({ name, section = '', fd }) => ({ name, section, programId: programStats(fd).id }));
   }
 
   #start(object: BpfObject, maps: SharedMaps, facts: KernelFacts, base: KeptBase | undefined): void {
@@ -63,6 +58,10 @@ export class BaseSensors {
       this.#links.push(link);
       base?.keepSensor(program, link);
     }
+  }
+
+  describe(): ProgramEntry[] {
+    return this.#programs.map(({ name, section, fd }) => ({ name, section, programId: programStats(fd).id }));
   }
 
   /** Runs that the kernel skipped, by program. */

@@ -4,7 +4,6 @@ import type { SourceLine } from '../ebpf/instruction.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { linkObjects } from '../kernel/linker.ts';
 import { programMemoryBytes } from '../kernel/program-info.ts';
-import type { RelocationTypes } from '../kernel/relocation-types.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /** A compiled program, linked with the runtime and loaded: what a slot of a dispatcher points to. */
@@ -16,11 +15,11 @@ export class HookProgram {
   readonly #name: string;
 
   /** Throws a KernelError; the verifier's refusal names the line of the policy. */
-  constructor(compiled: CompiledProgram, runtime: Uint8Array, maps: SharedMaps, types?: RelocationTypes) {
+  constructor(compiled: CompiledProgram, runtime: Uint8Array, maps: SharedMaps) {
     this.section = compiled.section;
     this.#name = compiled.name;
     const used = keepCoreRelocations(runtime, compiled.externs);
-    this.#object = BpfObject.open(linkObjects([used, compiled.object]), 'jatai', types);
+    this.#object = BpfObject.open(linkObjects([used, compiled.object]), 'jatai');
     try {
       maps.shareWith(this.#object);
       this.#object.load({ sourceLines: sourceLinesOf(compiled) });

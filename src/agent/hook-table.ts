@@ -5,7 +5,6 @@ import { weighPolicies } from '../cost/policy-weights.ts';
 import { BPF_F_MMAPABLE, BpfMap, type MapDefinition } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { removePins } from '../kernel/pins.ts';
-import type { RelocationTypes } from '../kernel/relocation-types.ts';
 import type { Policy } from '../policy/model.ts';
 import { AttachedHook } from './attached-hook.ts';
 import { HookProgram } from './hook-program.ts';
@@ -41,7 +40,6 @@ const generationMap: MapDefinition = {
 export class HookTable {
   readonly #maps: SharedMaps;
   readonly #runtime: Uint8Array;
-  readonly #types: RelocationTypes | undefined;
   readonly #generation: BpfMap;
   readonly #active: Uint32Array;
   /** By place: the key of a plan, and another for its return. Two plans may share a section of the kernel. */
@@ -51,10 +49,9 @@ export class HookTable {
   #live: ReadonlyMap<string, LiveHook> = new Map();
 
   /** With `kept`, hooks outlive this process, and those an earlier agent left run its policies until the first switch. */
-  constructor(maps: SharedMaps, runtime: Uint8Array, types?: RelocationTypes, kept?: KeptHooks) {
+  constructor(maps: SharedMaps, runtime: Uint8Array, kept?: KeptHooks) {
     this.#maps = maps;
     this.#runtime = runtime;
-    this.#types = types;
     this.#kept = kept;
     this.#generation = kept === undefined ? BpfMap.create(generationMap) : kept.generation(generationMap);
     this.#active = new Uint32Array(this.#generation.mmap(), 0, 1);
@@ -67,9 +64,9 @@ export class HookTable {
 
   /** Links and loads the programs of a compiled hook. Throws a KernelError; nothing is changed then. */
   load(compiled: CompiledHook): LiveHook {
-    const entry = new HookProgram(compiled.entry, this.#runtime, this.#maps, this.#types);
+    const entry = new HookProgram(compiled.entry, this.#runtime, this.#maps);
     try {
-      const returns = compiled.returns && new HookProgram(compiled.returns, this.#runtime, this.#maps, this.#types);
+      const returns = compiled.returns && new HookProgram(compiled.returns, this.#runtime, this.#maps);
       return { plan: compiled.plan, entry, returns, weights: weighPolicies(compiled) };
     } catch (error) {
       entry.close();

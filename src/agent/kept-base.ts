@@ -4,7 +4,16 @@ import path from 'node:path';
 import { COUNTERS } from '../events/wire.ts';
 import type { Link } from '../kernel/attach.ts';
 import { BPF_F_MMAPABLE, BpfMap, type MapDefinition } from '../kernel/bpf-map.ts';
-import { listPins, makePinFolder, openPinned, pinDescriptor, pinName, removePins, renamePins } from '../kernel/pins.ts';
+import {
+  listPins,
+  makePinFolder,
+  nameOfPin,
+  openPinned,
+  pinDescriptor,
+  pinName,
+  removePins,
+  renamePins,
+} from '../kernel/pins.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { KeptPlans } from './kept-plans.ts';
 
@@ -20,9 +29,9 @@ const reportedMap: MapDefinition = {
 /** A program of a sensor that was attached by an earlier agent. */
 export interface KeptProgram {
   readonly name: string;
+  /** Where it is attached, as libbpf writes it. */
+  readonly section: string;
   readonly fd: number;
-  /** Of libbpf; not known of a program that an earlier agent loaded. */
-  readonly section?: string;
 }
 
 /**
@@ -30,7 +39,7 @@ export interface KeptProgram {
  *
  *     MAP                   each map of SharedMaps
  *     reported              counters as they were last reported
- *     sensors/NAME/         {program, link}
+ *     sensors/NAME SECTION/ {program, link}
  *     plans/ID              see KeptPlans
  */
 export class KeptBase {
@@ -69,14 +78,16 @@ export class KeptBase {
   adoptSensors(): readonly KeptProgram[] {
     assert(this.isAdopted, 'a new base has no sensors');
     const folder = path.join(this.#folder, 'sensors');
-    for (const name of listPins(folder))
-      this.#adopted.push({ name, fd: openPinned(path.join(folder, name, 'program')) });
+    for (const file of listPins(folder)) {
+      const [name = '', section = ''] = nameOfPin(file).split(' ');
+      this.#adopted.push({ name, section, fd: openPinned(path.join(folder, file, 'program')) });
+    }
     return this.#adopted;
   }
 
   /** Keeps a sensor that is attached. Throws a KernelError. */
   keepSensor(program: KeptProgram, link: Link): void {
-    const folder = path.join(this.#folder, 'sensors', pinName(program.name));
+    const folder = path.join(this.#folder, 'sensors', pinName(`${program.name} ${program.section}`));
     makePinFolder(folder);
     pinDescriptor(program.fd, path.join(folder, 'program'));
     link.pin(path.join(folder, 'link'));

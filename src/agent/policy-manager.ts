@@ -12,9 +12,9 @@ export interface PolicyManagerOptions extends CompileOptions {
   readonly table: HookTable;
   /** Told of a plan before its program runs, and after it has stopped. */
   readonly plans: { addPlan(plan: HookPlan): void; retirePlan(planId: number): void };
-  readonly matches: MatchCounts;
   /** What earlier agents used: plan ids up to this one, and an id for each of these attach points. */
   readonly used?: { readonly planId: number; readonly hookIds: ReadonlyMap<string, number> };
+  readonly matches: MatchCounts;
 }
 
 export interface PolicyRefusal {

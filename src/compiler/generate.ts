@@ -96,9 +96,13 @@ function generateProgram(hook: HookCode): FunctionBuilder {
   emitRecord(code, hook);
   code.line(undefined);
   emitClearMatches(code, plan);
-  emitRelease(code, hook);
-  emitVerdict(code, plan);
-  code.jump(pass).place(release);
+  if (plan.errors.length > 0) {
+    emitRelease(code, hook);
+    emitVerdict(code, plan);
+    /* A frame is let go once: somebody else may have it already. */
+    code.jump(pass);
+  }
+  code.place(release);
   emitRelease(code, hook);
   code.place(pass);
   code.movImm(R0, 0).exit();

@@ -23,7 +23,6 @@ import { lastErrno, withoutSignals } from './libc.ts';
 import { findGlobal, type GlobalVariable } from './object-globals.ts';
 import { ObjectMap } from './object-map.ts';
 import { ObjectProgram } from './object-program.ts';
-import type { RelocationTypes } from './relocation-types.ts';
 import { type SourceLine, summariseVerifierLog } from './verifier-log.ts';
 
 /** Kernels before 5.2 take no larger log, later ones fill what is there: enough for a refusal after a million instructions. */
@@ -53,13 +52,13 @@ export class BpfObject {
 
   /**
    * Opens an object from its bytes. `name` becomes the prefix of the names of its global variable maps. Throws a KernelError
-   * with what libbpf said when the bytes are no BPF object. `types` stands for the kernel's type information in relocations.
+   * with what libbpf said when the bytes are no BPF object.
    */
-  static open(bytes: Uint8Array, name: string, types?: RelocationTypes): BpfObject {
+  static open(bytes: Uint8Array, name: string): BpfObject {
     sharedLog ??= stableBytes(VERIFIER_LOG_BYTES);
     const log = sharedLog;
     const { result, warnings } = withWarnings(() => {
-      const address = objectOpen(bytes, name, log, types?.path ?? null);
+      const address = objectOpen(bytes, name, log);
       return { address, errno: address === null ? lastErrno() : 0 };
     });
     if (result.address === null) {

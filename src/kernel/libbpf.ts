@@ -127,11 +127,8 @@ const openMem = declare<(bytes: Uint8Array, size: number, options: object) => Nu
   [POINTER, 'size_t', koffi.pointer(openOptions)],
 );
 
-/**
- * `log` receives the verifier's log of a program that is refused; it must outlive the object. `types`, a file of BTF, stands
- * for the kernel's in relocations.
- */
-export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array, types: string | null): NullableAddress {
+/** `log` receives the verifier's log of a program that is refused; it must outlive the object. */
+export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array): NullableAddress {
   return openMem(bytes, bytes.byteLength, {
     sz: openOptions.size,
     object_name: name,
@@ -139,7 +136,7 @@ export function objectOpen(bytes: Uint8Array, name: string, log: Uint8Array, typ
     pin_root_path: null,
     unused: 0,
     kconfig: null,
-    btf_custom_path: types,
+    btf_custom_path: null,
     kernel_log_buf: log,
     kernel_log_size: log.byteLength,
     kernel_log_level: 0,

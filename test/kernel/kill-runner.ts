@@ -31,7 +31,7 @@ const ringSizes = [2 ** 20, 2 ** 20, 2 ** 20, 2 ** 20, 2 ** 21];
 const folder = path.resolve(values.folder);
 const policyFolder = path.join(folder, 'policies');
 const policyFile = path.join(folder, 'policies.bin');
-const factsFile = path.join(folder, 'facts.bin');
+const factsFile = path.join(folder, 'facts.json');
 mkdirSync(policyFolder, { recursive: true });
 const files = makeGuardedFiles(folder);
 /** After which it is said how the attack goes. */
@@ -43,7 +43,7 @@ const facts = collectFacts({
   functions: ['bpf_lsm_file_open', 'security_file_open', '__x64_sys_chdir'],
   tracepoints: [],
 });
-writeFileSync(factsFile, serialize({ ...facts, rawTracepoints: {} }));
+writeFileSync(factsFile, JSON.stringify({ ...facts, rawTracepoints: {} }));
 changePolicies(0);
 /* The attackers would leave the agents no time. */
 setPriority(constants.priority.PRIORITY_HIGHEST);

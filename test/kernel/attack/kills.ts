@@ -59,11 +59,19 @@ export async function killAndRestart(first: AgentProcess, options: KillOptions):
   return agent;
 }
 
+const started: AgentProcess[] = [];
+
+/** Ends what `keptAgents` started and what still runs. */
+export async function killKeptAgents(): Promise<void> {
+  for (const agent of started.splice(0)) if (agent.running) await agent.stop('SIGKILL');
+}
+
 /** Starts agents whose sensors outlive them. Each has a log of its own: the words of an earlier one are not taken for its own. */
 export function keptAgents(args: readonly string[], logPath: string): () => AgentProcess {
   let count = 0;
   return () => {
     const agent = new AgentProcess(['--keep-sensors-on-exit', '-o', 'none', ...args], `${logPath}-${count++}`);
+    started.push(agent);
     /* Attackers would leave it no time. */
     setPriority(agent.pid, constants.priority.PRIORITY_HIGHEST);
     return agent;

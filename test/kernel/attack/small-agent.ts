@@ -12,7 +12,7 @@ import type { Policy } from '../../../src/policy/model.ts';
 // Usage: small-agent.ts BPF_DIR FACTS POLICIES RING_SIZE
 
 const [bpfDir = '', factsFile = '', policiesFile = '', ringSize = ''] = process.argv.slice(2);
-const facts = deserialize(readFileSync(factsFile)) as KernelFacts;
+const facts = JSON.parse(readFileSync(factsFile, 'utf8')) as KernelFacts;
 const log = pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true }));
 const agent = new Agent({
   facts,

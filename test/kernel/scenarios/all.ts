@@ -42,9 +42,9 @@ const everyScenario: readonly Scenario[] = [
   ...cgroupRateScenarios,
   ...refusalScenarios,
   ...agentDeathScenarios,
-  ...topScenarios,
   ...restartScenarios,
   ...updateScenarios,
+  ...topScenarios,
 ];
 
 /** Those for this machine's own kernel, or for an emulated one. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { repositoryRoot } from '../../vm/repository-root.ts';
 import { Attackers } from '../attack/attackers.ts';
 import { elsewherePolicy, guardPolicy, makeGuardedFiles, neighbourPolicy } from '../attack/guarded-files.ts';
-import { keptAgents, killAndRestart } from '../attack/kills.ts';
+import { keptAgents, killAndRestart, killKeptAgents } from '../attack/kills.ts';
 import { listBpfObjects, waitForBpfObjects } from '../harness/bpf-objects.ts';
 import { type AgentEvent, EventLog } from '../harness/event-log.ts';
 import { matches } from '../harness/match.ts';
@@ -59,6 +59,7 @@ async function attackWhileAgentsDie(context: ScenarioContext): Promise<void> {
     }
     assert.notEqual((await context.run(['cat', files.file])).status, 0, 'the policy ended with the agent');
   } finally {
+    await killKeptAgents();
     cleanUp();
   }
   assert.equal((await context.run(['cat', files.file])).status, 0, 'the policy is in force after the clean-up');
@@ -122,6 +123,7 @@ async function reportWhatHappenedMeanwhile(context: ScenarioContext): Promise<vo
     context.measured.push(`${reported} of ${opened} opens of a process that ran through were reported`);
     assert.ok(reported <= opened, `${opened} opens were reported ${reported} times`);
   } finally {
+    await killKeptAgents();
     cleanUp();
   }
   await waitForBpfObjects(before);
@@ -139,6 +141,7 @@ async function refuseSecondAgent(context: ScenarioContext): Promise<void> {
     assert.throws(cleanUp, /belongs to an agent that is running/);
     await first.stop();
   } finally {
+    await killKeptAgents();
     assert.match(cleanUp(), /^removed .*\/base-[0-9a-f]+\/events$/m);
   }
   assert.equal(cleanUp(), 'nothing to remove\n');
