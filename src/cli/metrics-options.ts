@@ -1,6 +1,7 @@
 import type { Agent } from '../agent/agent.ts';
 import { type OptionValues, option, optional } from '../config/option.ts';
 import { booleanType, listType, type OptionType } from '../config/option-types.ts';
+import type { EventHub } from '../grpc/event-hub.ts';
 import { EventCounts, processLabels } from '../metrics/event-counts.ts';
 import type { ListenAddress, MetricsServer } from '../metrics/metrics-server.ts';
 import type { Outputs } from './open-outputs.ts';
@@ -52,6 +53,7 @@ export async function startMetrics(
   agent: Agent,
   outputs: Outputs,
   events: EventCounts | undefined,
+  hub: EventHub | undefined,
 ): Promise<MetricsServer | undefined> {
   const address = values['metrics-server'];
   if (address === undefined) return undefined;
@@ -61,5 +63,6 @@ export async function startMetrics(
     observe: () => agent.observe(),
     outputs: () => outputs.observe(),
     events,
+    streams: hub && (() => hub.counters()),
   });
 }

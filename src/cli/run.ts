@@ -92,7 +92,7 @@ export async function runCommand(args: string[]): Promise<number> {
     if (hub !== undefined) server = await serve(options, { agent, registry, hub, facts, log });
     const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
-    await using metrics = await startMetrics(options, agent, outputs, events);
+    await using metrics = await startMetrics(options, agent, outputs, events, hub);
     if (metrics !== undefined) log.info({ address: metrics.address }, 'metrics are served');
     using _watch = watchPolicies(options, active, log);
     using _signs = signsOfLife(manager);

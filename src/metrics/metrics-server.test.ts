@@ -46,6 +46,7 @@ async function serve(sources: Partial<MetricSources> = {}): Promise<MetricsServe
       observe: observation,
       outputs: () => [{ name: '/var/log/a "b".json', counters: outputCounters, rateLimited: 8 }],
       events: undefined,
+      streams: () => ({ clients: 3, dropped: 9 }),
       ...sources,
     },
   );
@@ -76,6 +77,8 @@ describe('the metrics endpoint', () => {
       'jatai_ring_pending_bytes{ring="events"} 100',
       'jatai_output_dropped_events_total{output="/var/log/a \\"b\\".json",reason="buffer_full"} 7',
       'jatai_output_dropped_events_total{output="/var/log/a \\"b\\".json",reason="rate_limit"} 8',
+      'tetragon_notify_overflowed_events_total 9',
+      'jatai_grpc_streams 3',
       'jatai_generation_switch_seconds_total 2',
       'jatai_hook_instructions{hook="lsm:file_open"} 700',
     ]) {

@@ -189,6 +189,14 @@ const ownMetrics: readonly Metric[] = [
   gauge('jatai_output_buffer_limit_bytes', 'Bytes that may wait, by output', (view) =>
     perOutput(view, ({ counters }) => counters.maxBytes),
   ),
+  counter(
+    'tetragon_notify_overflowed_events_total',
+    'Events that clients of gRPC streams did not take',
+    ({ sources }) => (sources.streams === undefined ? [] : [[sources.streams().dropped]]),
+  ),
+  gauge('jatai_grpc_streams', 'Clients that receive events by gRPC', ({ sources }) =>
+    sources.streams === undefined ? [] : [[sources.streams().clients]],
+  ),
   counter('jatai_generation_switches_total', 'Changes of the set of policies', ({ agent }) => [
     [agent.generations.switches],
   ]),

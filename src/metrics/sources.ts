@@ -1,5 +1,6 @@
 import type { Observation } from '../agent/observation.ts';
 import type { OutputCounters } from '../export/buffered-output.ts';
+import type { EventHubCounters } from '../grpc/event-hub.ts';
 import type { EventCounts } from './event-counts.ts';
 
 /** Where metrics read from when somebody asks for them. */
@@ -9,6 +10,8 @@ export interface MetricSources {
   readonly outputs: () => readonly ObservedOutput[];
   /** Undefined when events are not counted by their labels. */
   readonly events: EventCounts | undefined;
+  /** Of the gRPC event streams; undefined without a server. */
+  readonly streams?: (() => EventHubCounters) | undefined;
 }
 
 export interface ObservedOutput {
