@@ -1,11 +1,13 @@
-import { isMap, isSeq, parseAllDocuments, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, parseAllDocuments, parseDocument, type YAMLMap } from 'yaml';
 import type { PolicyMode } from '../policy/model.ts';
 
 /** The documents of a file that hold something, each as a text of its own. For files without errors. */
 export function splitDocuments(text: string): string[] {
   const documents = parseAllDocuments(text);
   if (!Array.isArray(documents)) return [];
-  const filled = documents.filter(({ contents }) => contents !== null);
+  const filled = documents.filter(
+    ({ contents }) => contents !== null && !(isScalar(contents) && contents.value === null),
+  );
   return filled.map(({ range }) => text.slice(range[0], range[2]));
 }
 
