@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect as connectSocket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -111,6 +111,36 @@ describe('GrpcServer', () => {
       expect(await callRaw(test1.connect(), headers, [body])).toMatchObject(answer);
     });
   }
+
+  test('garbage, cut connections and calls that are given up harm nobody', async () => {
+    let seed = 7;
+    const random = (bound: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return (seed >>> 8) % bound;
+    };
+    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    for (let round = 0; round < 200; round++) {
+      const socket = connectSocket({ path: test1.socket });
+      socket.on('error', () => {});
+      if (random(2) === 0) socket.write(preface);
+      socket.write(Buffer.from(Array.from({ length: random(300) }, () => random(256))));
+      await new Promise((resolve) => setImmediate(resolve));
+      socket.destroy();
+      const session = test1.connect();
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/test.Test/Count',
+        'content-type': 'application/grpc',
+      });
+      stream.on('error', () => {});
+      stream.end(frame(Buffer.from('1000')));
+      await new Promise((resolve) => setTimeout(resolve, random(4)));
+      if (random(2) === 0) stream.close(8);
+      else session.destroy();
+    }
+    using client = await connect();
+    expect((await client.unary('/test.Test/Echo', Buffer.from('x'))).toString()).toBe('x');
+  });
 
   test('ends calls when it closes', async () => {
     await using other = await startTestServer({ routes });

@@ -48,6 +48,7 @@ export class GrpcServer {
     const secure = address.kind === 'tcp' ? this.#options.tls : undefined;
     const server = secure === undefined ? createServer(httpOptions) : this.#createSecureServer(secure);
     this.#servers.push(server);
+    server.maxConnections = maxConnections;
     server.on('connection', (socket: Socket) => socket.setKeepAlive(true, keepAliveMs));
     server.on('session', (session) => this.#trackSession(session));
     const peers = new WeakMap<object, Peer>();
@@ -124,6 +125,8 @@ function identify(address: ServerAddress, session: ServerHttp2Session): Peer {
   return session.encrypted === true ? tlsPeer(session.socket as TLSSocket) : plainPeer(session.socket);
 }
 
+/** Of one address; those who ask for one more are turned away. */
+const maxConnections = 256;
 const httpOptions = { settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 } } as const;
 /** A client whose machine vanished is found in some minutes. */
 const keepAliveMs = 60_000;
