@@ -70,7 +70,7 @@ function servedAgent({ agent, registry, hub, facts, log, configuration }: RunSer
     matchCounts: () => agent.matchCounts(),
     configuration,
     compileFilters: async (allow, deny) =>
-      compileEventLists(filterObjects('allow_list', allow), filterObjects('deny_list', deny), context),
+      compileEventLists(filterObjects('allow_list: ', allow), filterObjects('deny_list: ', deny), context),
     logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
     eventLog: undefined,
   };
