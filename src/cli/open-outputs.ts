@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { EventSink } from '../events/event-sink.ts';
-import type { BufferedOutput, OutputOptions } from '../export/buffered-output.ts';
+import { BufferedOutput, type OutputOptions } from '../export/buffered-output.ts';
 import { colorsFor } from '../export/colors.ts';
 import { CompactSink, compactLossLine } from '../export/compact.ts';
-import { openJsonFile } from '../export/json-file.ts';
 import { JsonSink, type JsonSinkOptions } from '../export/json-sink.ts';
 import { jsonLossLine } from '../export/loss-line.ts';
+import { RotatingFile } from '../export/rotating-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
 import type { ObservedOutput } from '../metrics/sources.ts';
 import type { OutputFilters } from './filter-options.ts';
@@ -14,6 +14,8 @@ import type { OutputSettings } from './output-options.ts';
 /** The sinks of a run and what is done to all of them. */
 export interface Outputs {
   readonly sinks: readonly EventSink[];
+  /** The file that was asked for. */
+  readonly eventFile: RotatingFile | undefined;
   /** Opens files again that somebody moved away. */
   reopen(): void;
   /** What each of them has done so far. */
@@ -52,13 +54,16 @@ export async function openOutputs(
     const compact = { nodeName, colors, accepts };
     sinks.push(new CompactSink(openStdout({ lossLine: compactLossLine(compact) }), compact));
   }
+  let eventFile: RotatingFile | undefined;
   if (settings.file !== undefined) {
     const { path, ...file } = settings.file;
     const output = { ...buffer, report, lossLine };
-    sinks.push(await openJsonFile(path, { file: { ...file, report }, output, sink: sinkOptions }));
+    eventFile = await RotatingFile.open(path, { ...file, report });
+    sinks.push(new JsonSink(new BufferedOutput(eventFile, output), sinkOptions));
   }
   return {
     sinks,
+    eventFile,
     reopen: () => {
       for (const { output } of sinks) output.reopen();
     },

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Agent } from '../agent/agent.ts';
 import type { PolicyRegistry } from '../agent/policy-registry.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
+import type { RotatingFile } from '../export/rotating-file.ts';
 import { compileEventLists } from '../filters/event-filter.ts';
 import { filterObjects } from '../filters/filter-json.ts';
 import { type AgentServer, serveAgent } from '../grpc/agent-server.ts';
@@ -12,6 +13,7 @@ import type { ServedAgent } from '../grpc/served-agent.ts';
 import { serverAddressText } from '../grpc/server-address.ts';
 import { TlsFiles } from '../grpc/tls-files.ts';
 import { InputError } from './errors.ts';
+import { eventLogOf } from './event-log.ts';
 import { filterContext } from './filter-options.ts';
 import type { ServerSettings } from './server-options.ts';
 import { readVersion } from './version.ts';
@@ -23,6 +25,8 @@ export interface RunServerInput {
   readonly hub: EventHub;
   readonly facts: KernelFacts;
   readonly log: Logger;
+  /** The file of events, whose rotation clients may change. */
+  readonly eventFile: RotatingFile | undefined;
   /** Options that the agent runs with, as Tetragon names them. */
   readonly configuration: Readonly<Record<string, string | boolean>>;
 }
@@ -56,7 +60,7 @@ function openTls({ tls }: ServerSettings, log: Logger): TlsFiles | undefined {
   }
 }
 
-function servedAgent({ agent, registry, hub, facts, log, configuration }: RunServerInput): ServedAgent {
+function servedAgent({ agent, registry, hub, facts, log, eventFile, configuration }: RunServerInput): ServedAgent {
   const { withCredentials } = agent.encoding;
   const context = filterContext({ withCredentials, encoding: () => agent.encoding });
   return {
@@ -72,7 +76,7 @@ function servedAgent({ agent, registry, hub, facts, log, configuration }: RunSer
     compileFilters: async (allow, deny) =>
       compileEventLists(filterObjects('allow_list: ', allow), filterObjects('deny_list: ', deny), context),
     logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
-    eventLog: undefined,
+    eventLog: eventFile && eventLogOf(eventFile),
   };
 }
 

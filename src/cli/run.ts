@@ -6,7 +6,6 @@ import { PolicyLoader } from '../agent/policy-files.ts';
 import { PolicyRegistry } from '../agent/policy-registry.ts';
 import { PolicyDirectory } from '../agent/policy-store.ts';
 import { PolicyWatch } from '../agent/policy-watch.ts';
-import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { configPaths } from '../config/config-files.ts';
 import { helpLines } from '../config/help.ts';
 import type { Options, OptionValues } from '../config/option.ts';
@@ -23,6 +22,7 @@ import { readObjects } from './object-files.ts';
 import { openOutputs } from './open-outputs.ts';
 import { outputSettings } from './output-options.ts';
 import { runOptions } from './run-options.ts';
+import type { RunServerInput } from './run-server.ts';
 import { type ServerSettings, serverSettings } from './server-options.ts';
 
 export const runUsage = `Usage: jatai run [--policy FILE|DIR]... [options]
@@ -89,7 +89,8 @@ export async function runCommand(args: string[]): Promise<number> {
       reload(active, manager, log);
     });
     const restored = store === undefined || restorePolicies(store, registry);
-    if (hub !== undefined) server = await serve(options, { agent, registry, hub, facts, log });
+    if (hub !== undefined)
+      server = await serve(options, { agent, registry, hub, facts, log, eventFile: outputs.eventFile });
     const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
     await using metrics = await startMetrics(options, agent, outputs, events, hub);
@@ -116,7 +117,7 @@ async function openHub(): Promise<EventHub> {
 
 async function serve(
   options: RunSettings,
-  parts: { agent: Agent; registry: PolicyRegistry; hub: EventHub; facts: KernelFacts; log: Logger },
+  parts: Omit<RunServerInput, 'settings' | 'configuration'>,
 ): Promise<{ close(): Promise<void> }> {
   const { startServer } = await import('./run-server.ts');
   const configuration = {

@@ -18,6 +18,13 @@ export interface RotatingFileOptions {
   readonly report?: (message: string) => void;
 }
 
+/** When a file is put aside, and how many of them are kept; 0 as in `RotatingFileOptions`. */
+export interface Rotation {
+  readonly maxBytes: number;
+  readonly intervalMs: number;
+  readonly maxBackups: number;
+}
+
 /** What happened to the file so far. */
 export interface FileCounters {
   readonly rotations: number;
@@ -36,8 +43,8 @@ export class RotatingFile implements OutputDevice {
   readonly survivesReaders = true;
   onReplaced?: () => void;
   onLost?: (lines: number) => void;
-  readonly #options: RotatingFileOptions;
-  readonly #timer: NodeJS.Timeout | undefined;
+  #options: RotatingFileOptions;
+  #timer: NodeJS.Timeout | undefined;
   #file: OpenFile | undefined;
   /** Whether the last byte written ended a line. */
   #atLineStart = true;
@@ -59,8 +66,7 @@ export class RotatingFile implements OutputDevice {
   private constructor(path: string, options: RotatingFileOptions) {
     this.name = path;
     this.#options = options;
-    const { intervalMs = 0 } = options;
-    this.#timer = intervalMs > 0 ? setInterval(() => this.#rotateByTime(), intervalMs).unref() : undefined;
+    this.#startTimer();
   }
 
   /**
@@ -79,6 +85,17 @@ export class RotatingFile implements OutputDevice {
     }
     if (device.#file?.isRegular === true && device.#rotates) device.#tidy();
     return device;
+  }
+
+  get rotation(): Rotation {
+    const { maxBytes = 0, intervalMs = 0, maxBackups = 0 } = this.#options;
+    return { maxBytes, intervalMs, maxBackups };
+  }
+
+  /** Rotates in another way from now on; what is not given stays. A new interval begins now. */
+  setRotation(change: Partial<Rotation>): void {
+    this.#options = { ...this.#options, ...change };
+    if (change.intervalMs !== undefined) this.#startTimer();
   }
 
   counters(): FileCounters {
@@ -107,6 +124,12 @@ export class RotatingFile implements OutputDevice {
       await close(file.fd);
     });
     while (this.#tidying !== undefined) await this.#tidying;
+  }
+
+  #startTimer(): void {
+    clearInterval(this.#timer);
+    const { intervalMs = 0 } = this.#options;
+    this.#timer = intervalMs > 0 ? setInterval(() => this.#rotateByTime(), intervalMs).unref() : undefined;
   }
 
   get #rotates(): boolean {

@@ -84,7 +84,14 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
   async function start(): Promise<void> {
     const server = ['--server-address', `unix://${socket},127.0.0.1:0`, '--agent-info-file', join(folder, 'info.json')];
     const kept = ['--persist-grpc-policies', '--persist-grpc-policies-dir', join(folder, 'kept')];
-    const seen = ['--policy', join(folder, 'seen.yaml'), '-o', 'none', '--log-level', 'info'];
+    const seen = [
+      '--policy',
+      join(folder, 'seen.yaml'),
+      '--export-filename',
+      join(folder, 'events.json'),
+      '--log-level',
+      'info',
+    ];
     agent = new AgentProcess([...server, ...kept, ...seen], join(folder, `stderr-${starts++}`));
     const log = await agent.waitReady();
     tcpAddress = [...log.matchAll(/"address":"(127\.0\.0\.1:\d+)"/g)].at(-1)![1]!;
@@ -337,6 +344,26 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(self).toMatchObject({ color: 'black', refcnt: { value: 1 } });
   });
 
+  test('the rotation of the event file', async () => {
+    const log = new ReferenceClient(`unix://${socket}`, 'tetragon.EventLogService');
+    expect(await log.call('GetEventLogParams', {})).toMatchObject({ max_size: 10, max_backups: 5 });
+    await log.call('SetEventLogParams', { max_size: 3, rotation_interval: '2h' });
+    expect(await log.call('GetEventLogParams', {})).toEqual({
+      max_size: 3,
+      rotation_interval: '2h0m0s',
+      max_backups: 5,
+    });
+    await expect(log.call('SetEventLogParams', { rotation_interval: 'x' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    });
+    log.close();
+    const remote = new ReferenceClient(tcpAddress, 'tetragon.EventLogService');
+    await expect(remote.call('SetEventLogParams', { max_size: 1 })).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+    });
+    remote.close();
+  });
+
   test('over TCP without TLS one may read and not change', async () => {
     const remote = new ReferenceClient(tcpAddress);
     expect((await remote.call('ListTracingPolicies', {})).policies).toMatchObject([{ name: 'seen' }]);
@@ -445,7 +472,7 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
         .stdout;
     expect(text('-o compact -e process_tracepoint')).toContain(`syscalls sys_enter_chdir ${folder}\n`);
     expect(text('--tree')).toMatch(
-      new RegExp(`\\n( *)🚀 process \\S+ \\S+sh -c .*\\n\\1  ⁉️ tracepoint .* ${folder}\\n`),
+      new RegExp(`\\n( *)🚀 process \\S+ \\S+sh -c .*\\n(?:.*\\n)*?\\1  ⁉️ tracepoint .* ${folder}\\n`),
     );
     expect(text('-o json -f process.pid -e PROCESS_EXEC').split('\n')[0]).toMatch(
       /^{"process_exec":{"process":{"pid":\d+}},/,
