@@ -107,14 +107,16 @@ function limited(printer: EventPrinter, count: number): Print {
   };
 }
 
+/** Resolves when standard output takes more, or nothing any more. */
 async function drained(): Promise<void> {
-  if (process.stdout.destroyed) return;
-  await new Promise<void>((resolve) => {
-    process.stdout
-      .once('drain', resolve)
-      .once('close', resolve)
-      .once('error', () => resolve());
-  });
+  const { stdout } = process;
+  if (stdout.destroyed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const events = ['drain', 'close', 'error'] as const;
+  const done = (): void => resolve();
+  for (const event of events) stdout.once(event, done);
+  await promise;
+  for (const event of events) stdout.removeListener(event, done);
 }
 
 async function printLive(client: AgentClient, selection: EventSelection, print: Print): Promise<boolean> {

@@ -480,6 +480,18 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(text('-o json --policy-names other')).toBe('');
   }, 60_000);
 
+  test('jatai events keeps up with a reader that is slow, or goes away', () => {
+    const saved = join(folder, 'many.json');
+    const event = { process_exec: { process: { binary: '/bin/x', arguments: 'x'.repeat(1000), pid: 7 } } };
+    writeFileSync(saved, `${JSON.stringify(event)}\n`.repeat(3000));
+    const run = (reader: string): Outcome =>
+      spawnSync('bash', ['-c', `${join(repositoryRoot, 'bin/jatai')} events -o compact < ${saved} | ${reader}`], {
+        encoding: 'utf8',
+      });
+    expect(run('(sleep 0.5; wc -l)')).toMatchObject({ stdout: '3000\n', stderr: '' });
+    expect(run('head -1 | wc -l')).toMatchObject({ stdout: '1\n', stderr: '' });
+  }, 60_000);
+
   function follow(...args: string[]): { child: ChildProcess; lines: () => string[] } {
     const command = ['events', ...args, '--server-address', `unix://${socket}`];
     const child = spawn(join(repositoryRoot, 'bin/jatai'), command, { stdio: ['ignore', 'pipe', 'inherit'] });
