@@ -31,6 +31,8 @@ export interface Row {
   readonly machine: MachineKind;
   /** `jatai` unless given. A peer's row is there to compare with and has no target. */
   readonly subject?: 'jatai' | 'auditd' | 'bpftrace';
+  /** For a peer's row: the row of jatai that answers the same question. */
+  readonly counterpart?: string;
   /** What jatai has to stay at or below. */
   readonly target?: number;
   readonly tetragon?: Published;

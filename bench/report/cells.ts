@@ -6,6 +6,7 @@ export interface Cells {
   readonly title: string;
   readonly without: string;
   readonly tetragon: string;
+  readonly peer: string;
   readonly target: string;
   readonly value: string;
   readonly met: string;
@@ -15,6 +16,7 @@ export const columnTitles: Cells = {
   title: 'scenario',
   without: 'without agent',
   tetragon: 'Tetragon',
+  peer: 'peer',
   target: 'target',
   value: 'jatai',
   met: 'met?',
@@ -23,16 +25,21 @@ export const columnTitles: Cells = {
 /** The reason stands below the table. */
 const notMeasured = { failed: 'failed', impossible: 'cannot' } as const;
 
-/** The texts of one row. */
-export function cellsOf(row: Row, result: RowResult): Cells {
+/** The texts of one row; `results` are those of all rows. A peer's row shows what jatai takes for the same. */
+export function cellsOf(row: Row, result: RowResult, results: ReadonlyMap<string, RowResult>): Cells {
+  const isPeer = row.subject !== undefined;
+  const ours = isPeer ? results.get(row.counterpart ?? '') : result;
   const added = row.unit === 'instructions' && result.status === 'measured' && result.without !== undefined;
   const show = (value: number) => `${added && value >= 0 ? '+' : ''}${formatValue(row.unit, value)}`;
+  const showResult = (found: RowResult) =>
+    found.status === 'measured' ? show(found.value) : notMeasured[found.status];
   return {
     title: row.title,
     without: added ? formatValue('instructions', result.without!) : '',
     tetragon: row.tetragon === undefined ? '' : (row.tetragon.text ?? show(row.tetragon.value)),
     target: row.target === undefined ? '' : `<= ${show(row.target)}`,
-    value: result.status === 'measured' ? show(result.value) : notMeasured[result.status],
+    peer: isPeer ? showResult(result) : '',
+    value: ours === undefined ? '' : showResult(ours),
     met: met(row, result),
   };
 }

@@ -41,24 +41,25 @@ export function replaceSection(text: string, name: string, contents: string): st
 
 function tableOf(rows: readonly Row[], { kernel, release, cpuMinutes, rows: results }: KernelResults): string {
   const lines = [`### Debian ${kernel}`, '', `\`${release}\`, measured in ${cpuMinutes} minutes of one processor.`, ''];
-  lines.push(tableLine(columnTitles), '|---|---:|---:|---:|---:|---|');
+  lines.push(tableLine(columnTitles), '|---|---:|---:|---:|---:|---:|---|');
+  const byId = new Map(results.map((result) => [result.id, result]));
   let family = '';
   for (const row of rows) {
-    const result = results.find(({ id }) => id === row.id);
+    const result = byId.get(row.id);
     if (result === undefined) continue;
-    if (row.family !== family) lines.push(`| **${row.family}** | | | | | |`);
+    if (row.family !== family) lines.push(`| **${row.family}** | | | | | | |`);
     family = row.family;
-    lines.push(tableLine(cellsOf(row, result)));
+    lines.push(tableLine(cellsOf(row, result, byId)));
   }
   const reasons = rows.flatMap(({ id, title }) => {
-    const result = results.find((candidate) => candidate.id === id);
+    const result = byId.get(id);
     return result?.status === 'impossible' ? [`- ${title}: ${result.reason.split('\n')[0]}`] : [];
   });
   return `${[...lines, ...(reasons.length > 0 ? ['', 'Cannot be measured there:', '', ...reasons] : [])].join('\n')}\n`;
 }
 
-function tableLine({ title, without, tetragon, target, value, met }: Cells): string {
-  return `| ${[title, without, tetragon, target, value, met].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+function tableLine({ title, without, tetragon, peer, target, value, met }: Cells): string {
+  return `| ${[title, without, tetragon, peer, target, value, met].map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
 function floorsOf(rows: readonly Row[], accepted: readonly KernelResults[]): string {

@@ -5,10 +5,10 @@ import { textTable } from './text-table.ts';
 test('textTable shows what is added to a call beside the call, Tetragon and the target', () => {
   const rows = [row('a', { target: 400, tetragon: { value: 9313 } })];
   expect(textTable(rows, [measured('a', 366.4, 7824)]).split('\n')).toEqual([
-    'scenario    without agent  Tetragon   target  jatai  met?',
+    'scenario    without agent  Tetragon  peer   target  jatai  met?',
     '',
     'calls:',
-    'title of a          7,824    +9,313  <= +400   +366   yes',
+    'title of a          7,824    +9,313        <= +400   +366   yes',
     '',
   ]);
 });
@@ -19,6 +19,12 @@ test('textTable leaves out rows without a result, and tells below the table why 
   expect(table).not.toContain('title of a');
   expect(table).toMatch(/^title of b.* failed +no$/m);
   expect(table).toMatch(/^failed: b: the agent ended$/m);
+});
+
+test('textTable shows beside a peer what jatai takes for the same', () => {
+  const rows = [row('a'), row('b', { subject: 'bpftrace', counterpart: 'a' })];
+  const table = textTable(rows, [measured('a', 366, 7824), measured('b', 737, 7824)]);
+  expect(table).toMatch(/^title of b +7,824 +\+737 +\+366$/m);
 });
 
 test('textTable tells below the table why a peer cannot run', () => {

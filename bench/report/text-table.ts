@@ -2,7 +2,7 @@ import { floors } from '../floors.ts';
 import type { Row, RowResult } from '../row.ts';
 import { type Cells, cellsOf, columnTitles } from './cells.ts';
 
-const columns = ['title', 'without', 'tetragon', 'target', 'value', 'met'] as const satisfies (keyof Cells)[];
+const columns = ['title', 'without', 'tetragon', 'peer', 'target', 'value', 'met'] as const satisfies (keyof Cells)[];
 const gap = '  ';
 
 /** The table for a terminal, with what explains it below. Rows without a result are left out. */
@@ -10,7 +10,7 @@ export function textTable(rows: readonly Row[], results: readonly RowResult[]): 
   const byId = new Map(results.map((result) => [result.id, result]));
   const shown = rows.flatMap((row) => {
     const result = byId.get(row.id);
-    return result === undefined ? [] : [{ row, result, cells: cellsOf(row, result) }];
+    return result === undefined ? [] : [{ row, result, cells: cellsOf(row, result, byId) }];
   });
   const widths = columns.map((column) =>
     Math.max(...[columnTitles, ...shown.map(({ cells }) => cells)].map((cells) => cells[column].length)),

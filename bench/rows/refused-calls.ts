@@ -20,7 +20,7 @@ function countRow(operator: 'Equal' | 'Postfix', count: number): RefusedCall {
   const operandOf = (index: number) => (operator === 'Equal' ? `/opt/other-${index}/file` : `-${index}.secret`);
   return {
     id: `refused.${operator.toLowerCase()}.${count}`,
-    title: `${count} ${count === 1 ? 'policy' : 'policies'} on security_file_open, ${operator}`,
+    title: `${count.toLocaleString('en-US')} ${count === 1 ? 'policy' : 'policies'} on security_file_open, ${operator}`,
     call: 'open+close',
     policies: policySet(count, (index) => fileOpenSpec(operator, operandOf(index))),
     target: count < thousand ? equalTarget : equalTarget * thousandFactor,
