@@ -36,7 +36,7 @@ export interface Row {
   /** What jatai has to stay at or below. */
   readonly target?: number;
   readonly tetragon?: Published;
-  /** Differences between runs are noise up to a few per cent more than elsewhere: not compared to 2 %. */
+  /** Depends on timers, on garbage collection or on the host: only differences over 15 % are named, elsewhere 2 %. */
   readonly noisy?: boolean;
   measure(bench: Bench): Promise<Measurement>;
 }

@@ -28,11 +28,18 @@ test.each<{ name: string; rows: Row[]; old: RowResult[]; now: RowResult[]; expec
     expected: ['a, without an agent: was 7000, is 7500 (+7.1 %)'],
   },
   {
-    name: 'noisy rows',
+    name: 'noisy rows, less than 15 %',
     rows: [row('a', { noisy: true })],
-    old: [measured('a', 1)],
-    now: [measured('a', 2)],
+    old: [measured('a', 100)],
+    now: [measured('a', 114)],
     expected: [],
+  },
+  {
+    name: 'noisy rows, more than 15 %',
+    rows: [row('a', { noisy: true })],
+    old: [measured('a', 100)],
+    now: [measured('a', 116)],
+    expected: ['a: was 100, is 116 (+16.0 %)'],
   },
   {
     name: 'a row that fails now',

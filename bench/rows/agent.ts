@@ -64,7 +64,7 @@ async function start(bench: Bench, files: PolicyFiles): Promise<Measurement> {
 
 /**
  * From before the file is written and the agent told until a process that opens in steps of a millisecond is refused.
- * The policies of the hook are of the lsm hook's, so that they share its program.
+ * The others are on the same lsm hook and share its program.
  */
 async function addPolicy(bench: Bench, count: number): Promise<Measurement> {
   await bench.endSharedAgent();
