@@ -114,6 +114,6 @@ async function startWarm(bench: Bench): Promise<{ agent: Agent; exportFile: stri
 
 /** Waits until the file has all events of the policy. */
 async function drained(exportFile: string, count: number): Promise<void> {
-  const found = await settledEvents(exportFile);
+  const found = await settledEvents(exportFile, () => count);
   if (found !== count) throw new Error(`${found} of ${count} events are in ${exportFile}`);
 }
