@@ -20,6 +20,7 @@ interface Lock {
 export async function useLocalCopy(): Promise<void> {
   const folder = path.join(repositoryRoot, 'build');
   const built = readdirSync(folder).filter((name) => !notTheAgents.has(name));
+  /* What is built comes last: the bundle must not be older than its sources. */
   const items = ['bin', 'src', 'tracing-policies', 'package.json', ...built.map((name) => `build/${name}`)];
   for (const item of items) await replace(path.join(repositoryRoot, item), () => true);
   const packages = runtimePackages();
