@@ -31,6 +31,8 @@ accepted one in bench/results and writes build/bench/KERNEL.json. Exits with 1 w
 /** Of proc(5)'s /proc/PID/stat, behind the name: cutime and cstime. */
 const childTimeField = 13;
 const ticksPerSecond = 100;
+/** As an interrupted shell has it. */
+const interruptedStatus = 130;
 
 process.exitCode = await main();
 
@@ -59,17 +61,26 @@ async function run(kernel: string, rows: readonly Row[], accept: boolean): Promi
     const seconds = ((performance.now() - start) / 1000).toFixed(0).padStart(5);
     process.stderr.write(`bench: ${seconds} s  ${line}\n`);
   };
+  const signal = interruption();
   const { release } = await fetchKernel(kernel, progress);
   const measured: RowResult[] = [];
   for (const machine of ['counting', 'ordinary'] as const) {
     const selected = rows.filter((row) => row.machine === machine);
-    if (selected.length > 0) measured.push(...(await measureRows(kernel, machine, selected, progress)));
+    if (selected.length > 0) measured.push(...(await measureRows(kernel, machine, selected, progress, signal)));
   }
+  if (signal.aborted) return interruptedStatus;
   const minutes = rounded((performance.now() - start) / 60_000);
   const cpuMinutes = rounded(childCpuSeconds() / 60);
   report(rows, { kernel, release, minutes, cpuMinutes, rows: measured }, accept);
   const failed = rows.some(({ id }) => measured.find((result) => result.id === id)?.status === 'failed');
   return failed ? 1 : 0;
+}
+
+/** Aborted by a signal, so that the guest ends and its folder goes. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
 }
 
 /** What the programs that this process has waited for, QEMU above all, have used. */
