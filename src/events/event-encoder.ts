@@ -66,9 +66,9 @@ export class EventEncoder {
 
   #writeProcess(process: Process, tid: number): void {
     process.encoded ??= this.#processes.encode(process);
-    const { bytes, start, end, tidStart, tidEnd } = process.encoded;
+    const { bytes, start, end, whole, tidStart, tidEnd } = process.encoded;
     if (tid === process.tgid) {
-      this.writer.rawRange(bytes, start, end);
+      this.writer.raw(whole);
       return;
     }
     this.writer.rawRange(bytes, start, tidStart);

@@ -279,7 +279,7 @@ const EQUALS = 0x3d;
 const ZERO = 0x30;
 
 /** Below this a loop is faster than the call into the runtime's copy. */
-const inlineCopyBytes = 16;
+const inlineCopyBytes = 24;
 /** `\u0000` is the longest that one byte becomes. */
 const maxBytesPerByte = 6;
 const escapeChunkBytes = 16 * 1024;

@@ -56,7 +56,14 @@ export class ProcessEncoder {
     if (process.uid === undefined) writer.byte(CLOSING_BRACE);
     else writer.raw((process.flags & processFlags.IN_INIT_TREE) === 0 ? notInInitTree : inInitTree);
     const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
-    return { bytes, start, end, tidStart: start + tidStart, tidEnd: start + tidEnd };
+    return {
+      bytes,
+      start,
+      end,
+      whole: bytes.subarray(start, end),
+      tidStart: start + tidStart,
+      tidEnd: start + tidEnd,
+    };
   }
 
   #writeIdentity(process: Process): void {

@@ -99,6 +99,8 @@ export interface WordPair {
 
 /** JSON of a process; the thread id stands at `tidStart .. tidEnd` because events of other threads have another. */
 export interface EncodedProcess extends TextRange {
+  /** `bytes[start .. end]` as a view: it is copied with every event, and copying a view costs half as much as a range. */
+  readonly whole: Buffer;
   readonly tidStart: number;
   readonly tidEnd: number;
 }
