@@ -79,7 +79,7 @@ export class Bench {
     if (this.#agent === undefined || !this.#agent.running) {
       rmSync(policies, { recursive: true, force: true });
       mkdirSync(policies, { recursive: true });
-      this.#agent = await Agent.start(['-o', 'none', '--export-filename', sharedExport, '--policy', policies]);
+      this.#agent = await Agent.start(['-o', 'none', '--export', sharedExport, '--policy', policies]);
     }
     writePolicies(policies, files);
     return { agent: this.#agent, reloadSeconds: await this.#agent.reload() };

@@ -24,7 +24,7 @@ async function burst(bench: Bench, processes: number): Promise<Measurement> {
   await bench.endSharedAgent();
   const exportFile = path.join(bench.newFolder(), 'events.jsonl');
   const policies = bench.policyFolder(matchingPolicy);
-  const agent = await Agent.start(['-o', 'none', '--export-filename', exportFile, '--policy', policies]);
+  const agent = await Agent.start(['-o', 'none', '--export', exportFile, '--policy', policies]);
   try {
     const start = performance.now();
     await Promise.all(shares(total, processes).map((share) => runWorkload('opens', measuredFile, String(share), '0')));

@@ -106,7 +106,7 @@ async function startWarm(bench: Bench): Promise<{ agent: Agent; exportFile: stri
   await bench.endSharedAgent();
   const exportFile = path.join(bench.newFolder(), 'events.jsonl');
   const policies = bench.policyFolder(matchingPolicy);
-  const agent = await Agent.start(['-o', 'none', '--export-filename', exportFile, '--policy', policies]);
+  const agent = await Agent.start(['-o', 'none', '--export', exportFile, '--policy', policies]);
   await runWorkload('opens', measuredFile, String(warmUpOpens), '0');
   await drained(exportFile, warmUpOpens);
   return { agent, exportFile };
