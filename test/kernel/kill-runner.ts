@@ -2,6 +2,7 @@ import { strict as assert } from 'node:assert';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { serialize } from 'node:v8';
 import { removeKeptObjects } from '../../src/agent/kept-objects.ts';
@@ -36,6 +37,7 @@ mkdirSync(policyFolder, { recursive: true });
 const files = makeGuardedFiles(folder);
 /** After which it is said how the attack goes. */
 const killsAtOnce = 5;
+const detachMs = 3000;
 const threads = values.threads.split(',').map(Number);
 const start = performance.now();
 const say = (text: string) => process.stderr.write(`${Math.round((performance.now() - start) / 1000)} s: ${text}\n`);
@@ -77,6 +79,8 @@ result = Attackers.sum([result, await attackers.stop()]);
 assert.equal((await agent.stop()).status, 0);
 const keptAfterExit = !opens(files.file);
 const removed = removeKeptObjects(bpfDir).length;
+/* The kernel detaches some time after the last pin is gone. */
+await sleep(detachMs);
 process.stdout.write(
   `${JSON.stringify({
     kernel: facts.release,
