@@ -14,8 +14,8 @@ test('replaceSection refuses a page without the section', () => {
 
 test('mergeResults keeps the rows that were not measured again', () => {
   const head = { kernel: '6.12', release: '6.12.0', minutes: 9, cpuMinutes: 5 };
-  const old = { ...head, rows: [measured('a', 1), measured('b', 2)] };
+  const old = { ...head, rows: [measured('a', 1), measured('b', 2), measured('d', 5)] };
   const merged = mergeResults(old, { ...head, minutes: 1, rows: [measured('b', 3), measured('c', 4)] });
   expect(merged.minutes).toBe(9);
-  expect(merged.rows).toEqual([measured('a', 1), measured('b', 3), measured('c', 4)]);
+  expect(merged.rows).toEqual([measured('a', 1), measured('d', 5), measured('b', 3), measured('c', 4)]);
 });

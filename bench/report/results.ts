@@ -40,7 +40,7 @@ export function writeResults(file: string, results: KernelResults): void {
 export function mergeResults(old: KernelResults | undefined, fresh: KernelResults): KernelResults {
   const replaced = new Map(fresh.rows.map((row) => [row.id, row]));
   const kept = (old?.rows ?? []).filter(({ id }) => !replaced.has(id));
-  const longest = kept.length > 0 && old !== undefined ? old : fresh;
+  const longest = old !== undefined && kept.length >= fresh.rows.length ? old : fresh;
   const { minutes, cpuMinutes } = longest;
   return { ...fresh, minutes, cpuMinutes, rows: [...kept, ...fresh.rows] };
 }
