@@ -4,7 +4,8 @@
 # make test    checks and all tests, those in virtual machines included
 # make soak   runs the agent under mixed load for MINUTES=30 on this machine and judges losses and memory
 # make vm      KERNEL=5.10|6.1|6.12|7 CMD='...' runs a command on another kernel; without CMD a shell.
-#              More settings: OUT=DIR CPUS=N MEM=MB APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
+#              More settings: OUT=DIR CPUS=N MEM=MB INIT=systemd APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
+# make deb    packs build/jatai_VERSION_ARCHITECTURE.deb
 # make check   types, formatting and lint
 # make bench   KERNEL=6.12 measures cost, memory and times in virtual machines and compares with bench/results;
 #              ONLY=REGULAR_EXPRESSION some rows, ACCEPT=1 replaces the committed result and the numbers in docs/
@@ -29,7 +30,7 @@ bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_arch
 
 programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
 
-.PHONY: setup build bundle run test soak vm vm-run check format bench setup-bench clean
+.PHONY: deb setup build bundle run test soak vm vm-run check format bench setup-bench clean
 .DEFAULT_GOAL := build
 
 setup:
@@ -81,6 +82,9 @@ test: build
 
 soak: build
 	@node test/soak/soak.ts --minutes $(or $(MINUTES),30)
+
+deb: build
+	@scripts/deb.sh
 
 check: | setup
 	@tsc --noEmit

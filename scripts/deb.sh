@@ -20,12 +20,20 @@ mkdir -p "$lib/bin" "$lib/build/loop" "$lib/build/typed" "$lib/node_modules/.bin
 say 'copying the agent'
 install -m 755 bin/jatai "$lib/bin/jatai"
 cp -r build/js "$lib/build/"
+cp -r api "$lib/"
 for object in build/*.o build/loop/*.o build/typed/*.o; do install -m 644 "$object" "$lib/$object"; done
 install -m 644 package.json "$lib/package.json"
 ln -s ../lib/jatai/bin/jatai "$tree/usr/bin/jatai"
 
 say 'copying Node and the packages that are no part of the bundle'
-cp -rL node_modules/koffi "$lib/node_modules/"
+# The native part of koffi is an optional dependency of it, one for each platform.
+{ npm ls --omit=dev --omit=optional --all --parseable | tail -n +2; ls -d "$PWD"/node_modules/@koromix/koffi-linux-*; } |
+	while read -r folder; do
+		target=$lib/${folder#"$PWD"/}
+		mkdir -p "$(dirname "$target")"
+		cp -rL "$folder" "$target"
+	done
+find "$lib/node_modules" \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' \) -delete
 install -m 755 "$(readlink -f node_modules/.bin/node)" "$lib/node_modules/.bin/node"
 
 say 'copying policies and settings'

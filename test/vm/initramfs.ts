@@ -12,6 +12,8 @@ export interface GuestSession {
   command: string | readonly string[];
   /** Environment of the command, besides PATH, HOME and TERM. */
   env: Readonly<Record<string, string>>;
+  /** Process 1 while the command runs: systemd, or nothing but the command. */
+  init?: 'systemd' | undefined;
   /** Bytes that end the forwarded standard output and standard error. */
   endMark: Buffer;
   /** Present when the command gets the guest's console as its terminal. */
@@ -49,12 +51,13 @@ async function moduleMembers(kernel: KernelImage): Promise<CpioMember[]> {
   return [...members, cpioFile('modules/order', order)];
 }
 
-function settingsText(kernel: KernelImage, { endMark, terminal }: GuestSession): string {
+function settingsText(kernel: KernelImage, { endMark, init, terminal }: GuestSession): string {
   const settings = {
     CHECKOUT: repositoryRoot,
     KERNEL_FOLDER: kernel.folder,
     // printf '%b' in the guest turns the zero byte's escape back into the byte.
     END_MARK: endMark.toString('latin1').replace('\0', '\\0000'),
+    INIT: init ?? '',
     TERMINAL: terminal ? '1' : '0',
     ROWS: String(terminal?.rows ?? 24),
     COLUMNS: String(terminal?.columns ?? 80),

@@ -26,6 +26,8 @@ export interface VmOptions {
   /** More words for the kernel's command line. */
   append?: string;
   env?: Readonly<Record<string, string>>;
+  /** Run systemd as process 1, with nothing but its basic target. */
+  init?: 'systemd' | undefined;
   /** Give the command this process's terminal instead of separate output streams. */
   terminal?: boolean;
   /** Ends the guest early. */
@@ -79,7 +81,8 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
     const initramfs = path.join(folder, 'initramfs');
     const { command, env = {} } = options;
     const terminal = options.terminal ? { terminal: terminalShape() } : {};
-    await writeFile(initramfs, await buildInitramfs(kernel, { command, env, endMark: guest.endMark, ...terminal }));
+    const session = { command, env, endMark: guest.endMark, init: options.init, ...terminal };
+    await writeFile(initramfs, await buildInitramfs(kernel, session));
     const ports = await guest.openPorts(folder);
     const machine = {
       kernelFolder: kernel.folder,

@@ -17,6 +17,7 @@ terminal it gives a shell. What the command writes below /run/jatai-out is kept 
   --timeout SEC     end the guest after this, default 900, a shell has no limit (TIMEOUT)
   --terminal        give COMMAND this terminal (TERMINAL=1)
   --console         show the guest's console on standard error (CONSOLE=1)
+  --init systemd    run systemd as process 1, with its basic target (INIT)
   --env NAME=VALUE  set a variable for COMMAND; may be repeated
 `;
 
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
       timeout: { type: 'string', default: setting('TIMEOUT') ?? '' },
       terminal: { type: 'boolean', default: setting('TERMINAL') === '1' },
       console: { type: 'boolean', default: setting('CONSOLE') === '1' },
+      init: { type: 'string', default: setting('INIT') ?? '' },
       env: { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
@@ -64,6 +66,7 @@ async function main(): Promise<number> {
     memoryMegabytes: positiveNumber('--memory', values.memory),
     timeoutSec: values.timeout ? positiveNumber('--timeout', values.timeout) : terminal ? unlimitedSec : 900,
     icount: values.icount,
+    init: oneOfInits(values.init),
     append: values.append,
     terminal,
     signal: interruptSignal(),
@@ -80,6 +83,12 @@ async function main(): Promise<number> {
     process.stderr.write(`vm: ${failure}\n`);
   }
   return status;
+}
+
+function oneOfInits(text: string): 'systemd' | undefined {
+  if (text === '') return undefined;
+  if (text === 'systemd') return text;
+  throw new Error(`--init ${text}: only systemd can be process 1`);
 }
 
 /** Lets an interrupted run clean up behind itself. */
