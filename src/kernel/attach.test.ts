@@ -12,11 +12,11 @@ const { features } = collectFacts({ functions: [], tracepoints: [] });
 const opened: Disposable[] = [];
 
 function testWith(feature: KernelFeature, name: string, run: () => void | Promise<void>): void {
-  const { available, reason } = features[feature];
-  if (!available) {
-    console.warn(`skipped: ${name}: ${reason}`);
-  }
-  test.skipIf(!available)(name, run);
+  test(name, (context) => {
+    const { available, reason } = features[feature];
+    if (!available) context.skip(reason);
+    return run();
+  });
 }
 
 class Hooks {
