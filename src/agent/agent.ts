@@ -78,6 +78,7 @@ const lossCounters = [
 ] as const satisfies readonly (keyof typeof counterIndexes)[];
 /** Events that `--cgroup-rate` held back. */
 const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK'] as const;
+const reportedCounters = [...lossCounters, ...throttleCounters] as const;
 /** Outputs write between batches: the events of one must fit their buffers, also when every one has long arguments. */
 const batchRecords = 1024;
 const housekeepingIntervalMs = 1000;
@@ -219,8 +220,7 @@ export class Agent {
     if (base === undefined) return;
     this.#inherited = [...base.plans.load().values()];
     for (const { events } of this.#inherited) this.#pipeline.addPlan(events);
-    for (const name of [...lossCounters, ...throttleCounters])
-      this.#reported.set(name, Number(base.reported[counterIndexes[name]]));
+    for (const name of reportedCounters) this.#reported.set(name, Number(base.reported[counterIndexes[name]]));
     if (base.isAdopted) this.#options.log.info({ programs: this.#inherited.length }, 'took over from an earlier agent');
   }
 
@@ -329,7 +329,7 @@ export class Agent {
     this.#reportGrowth(this.#kernelCounts(lossCounters), 'the kernel side dropped events');
     this.#reportGrowth(this.#kernelCounts(throttleCounters), 'events were held back by the rate limit of their cgroup');
     if (this.#base !== undefined)
-      for (const name of [...lossCounters, ...throttleCounters])
+      for (const name of reportedCounters)
         this.#base.reported[counterIndexes[name]] = BigInt(this.#reported.get(name) ?? 0);
     const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();
     const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processEvictions });

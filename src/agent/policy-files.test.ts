@@ -54,6 +54,13 @@ describe('loading again', () => {
     expect(loader.load()).toMatchObject({ policies: [], kept: [] });
   });
 
+  it('keeps nothing of a file that never was right', () => {
+    write('a.yaml', 'kind: TracingPolicy\nspec: {kprobes: [}\n');
+    const loader = new PolicyLoader([directory]);
+    expect(loader.load()).toMatchObject({ policies: [], kept: [] });
+    expect(loader.load()).toMatchObject({ policies: [], kept: [] });
+  });
+
   it('reads the other files of a directory when one cannot be read', () => {
     write('b.yaml', policyText('b'));
     mkdirSync(join(directory, 'a.yaml'));

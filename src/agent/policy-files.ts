@@ -44,22 +44,25 @@ export class PolicyLoader {
     const files = this.#readAll(unreadable);
     const correct = new Map<string, readonly Policy[]>();
     const kept: string[] = [];
-    for (const [file, { policies, diagnostics }] of files) {
-      const earlier = diagnostics.some(isError) ? this.#correct.get(file) : undefined;
+    const policies: Policy[] = [];
+    for (const [file, read] of files) {
+      const isWrong = read.diagnostics.some(isError);
+      const earlier = isWrong ? this.#correct.get(file) : undefined;
       if (earlier !== undefined) kept.push(file);
-      correct.set(file, earlier ?? policies);
+      if (!isWrong || earlier !== undefined) correct.set(file, earlier ?? read.policies);
+      policies.push(...(earlier ?? read.policies));
     }
-    for (const [file, policies] of this.#correct) {
+    for (const [file, earlier] of this.#correct) {
       const isUnreadable = unreadable.some(({ path }) => file === path || file.startsWith(`${path}/`));
       if (correct.has(file) || !isUnreadable || !existsSync(file)) continue;
       kept.push(file);
-      correct.set(file, policies);
+      correct.set(file, earlier);
+      policies.push(...earlier);
     }
     const changed =
       files.size !== this.#files.size || [...files].some(([file, read]) => this.#files.get(file) !== read);
     this.#files = files;
     this.#correct = correct;
-    const policies = [...correct.values()].flat();
     const duplicates = checkDuplicates(policies);
     return {
       policies: withoutDuplicates(policies, duplicates),

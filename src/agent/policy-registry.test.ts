@@ -171,7 +171,7 @@ describe('policies over a restart', () => {
     kernel = new Kernel();
     const store = new PolicyDirectory(join(folder, 'kept'));
     registry = new PolicyRegistry({ agent: kernel, mode: undefined, store });
-    registry.restore(store.load());
+    registry.restore(store.load(), []);
   }
 
   test('come back with their state', () => {
@@ -188,6 +188,23 @@ describe('policies over a restart', () => {
     expect(kernel.names()).toEqual(['a (monitor)', 'd']);
     registry.configure(keyOf('b', 'other'), { enabled: true });
     expect(kernel.names()).toEqual(['a (monitor)', 'b', 'd']);
+  });
+
+  test('come back in the same switch as those of the files', () => {
+    registry.add(yamlOf('a'));
+    kernel = new Kernel();
+    const switches: string[][] = [];
+    const agent = {
+      setPolicies: (policies: readonly Policy[]) => {
+        const result = kernel.setPolicies(policies);
+        switches.push(kernel.names());
+        return result;
+      },
+      setPoliciesWith: kernel.setPoliciesWith.bind(kernel),
+    };
+    const store = new PolicyDirectory(join(folder, 'kept'));
+    new PolicyRegistry({ agent, mode: undefined, store }).restore(store.load(), [policyOf('file')]);
+    expect(switches).toEqual([['file', 'a']]);
   });
 
   test('come back all or none', () => {

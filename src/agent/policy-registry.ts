@@ -85,6 +85,11 @@ export class PolicyRegistry {
 
   /** Makes these the policies of the domain `static`; what was set for one of the same name stays. */
   setFiles(policies: readonly Policy[]): ApplyResult {
+    this.#replaceFiles(policies);
+    return this.#applyAll();
+  }
+
+  #replaceFiles(policies: readonly Policy[]): void {
     const keys = new Set(policies.map((policy) => keyText(keyOf(policy, staticDomain))));
     for (const [key, record] of this.#records)
       if (record.domain === staticDomain && !keys.has(key)) this.#records.delete(key);
@@ -94,7 +99,6 @@ export class PolicyRegistry {
       if (known !== undefined) known.policy = policy;
       else this.#records.set(keyText(key), this.#newRecord(key, policy, undefined));
     }
-    return this.#applyAll();
   }
 
   /**
@@ -122,15 +126,17 @@ export class PolicyRegistry {
   }
 
   /**
-   * Adds policies of clients of an earlier run, all of them or none. Throws a PolicyRequestError for the first one that
-   * cannot be loaded now.
+   * Adds policies of clients of an earlier run, all of them or none, in one switch with those of the files: what an earlier
+   * agent left in the kernel goes with the first switch. Throws a PolicyRequestError for the first one that cannot be
+   * loaded now.
    */
-  restore(stored: readonly StoredPolicy[]): void {
+  restore(stored: readonly StoredPolicy[], files: readonly Policy[]): void {
     const records: MutableRecord[] = [];
     for (const { yaml, domain, enabled, mode } of stored) {
       const policy = this.#parse(yaml);
       records.push({ ...this.#newRecord(keyOf(policy, domain), policy, yaml), enabled, chosenMode: mode });
     }
+    this.#replaceFiles(files);
     for (const record of records) this.#records.set(keyText(record), record);
     this.#applyAll();
     const failed = records.find(({ errors }) => errors.length > 0);

@@ -88,7 +88,7 @@ export async function runCommand(args: string[]): Promise<number> {
       outputs.reopen();
       reload(active, manager, log);
     });
-    const restored = store === undefined || restorePolicies(store, registry);
+    const restored = store === undefined || restorePolicies(store, registry, loader);
     if (hub !== undefined)
       server = await serve(options, { agent, registry, hub, facts, log, eventFile: outputs.eventFile });
     const complete = active.load('ready') && restored;
@@ -135,9 +135,9 @@ function openStore({ server }: RunSettings): PolicyDirectory | undefined {
 }
 
 /** Policies of clients come back as they were, all or none; returns whether they did. */
-function restorePolicies(store: PolicyDirectory, registry: PolicyRegistry): boolean {
+function restorePolicies(store: PolicyDirectory, registry: PolicyRegistry, loader: PolicyLoader): boolean {
   try {
-    registry.restore(store.load());
+    registry.restore(store.load(), loader.load().policies);
     return true;
   } catch (error) {
     process.stderr.write(`policies of clients are not restored: ${(error as Error).message}\n`);
