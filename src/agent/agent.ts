@@ -163,6 +163,11 @@ export class Agent {
     this.#timer = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
   }
 
+  /** Reports the processes that ran before, as Tetragon does at its start. To be called before anything else. */
+  reportExistingProcesses(): void {
+    this.#pipeline.reportExisting();
+  }
+
   /** Makes these policies the active ones in one switch; returns when every hook is live. */
   setPolicies(policies: readonly Policy[]): ApplyResult {
     return this.#change(() => this.#policies.apply(policies));

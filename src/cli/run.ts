@@ -77,6 +77,7 @@ export async function runCommand(args: string[]): Promise<number> {
     cgroupRate: options['cgroup-rate'],
     kept,
   });
+  agent.reportExistingProcesses();
   const manager = new ServiceManager(process.env);
   const store = openStore(options);
   const registry: PolicyRegistry = new PolicyRegistry({ agent, mode: options.mode, store });

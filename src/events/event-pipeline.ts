@@ -132,6 +132,15 @@ export class EventPipeline {
     this.#plans.retire(planId, Number(bootTimeNs / 1_000_000n) / 1000);
   }
 
+  /** Reports the processes that are known already, oldest first: those that ran before the sensors. */
+  reportExisting(): void {
+    const processes = [...this.cache.all()].sort(
+      (one, other) => one.ktimeHigh - other.ktimeHigh || one.ktimeLow - other.ktimeLow,
+    );
+    for (const process of processes) this.#reportExec(process, process.ktimeLow, process.ktimeHigh);
+    this.flush();
+  }
+
   /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it. */
   handle(buffer: Buffer, offset: number, length: number): void {
     this.#records++;
@@ -373,13 +382,11 @@ export class EventPipeline {
     if (exec === undefined) return;
     const { process, header } = exec;
     if (this.#redact !== undefined) redactArguments(process, this.#redact);
-    this.#emit({
-      kind: 'exec',
-      process,
-      parent: this.cache.parentOf(process),
-      ktimeLow: header.ktimeLow,
-      ktimeHigh: header.ktimeHigh,
-    });
+    this.#reportExec(process, header.ktimeLow, header.ktimeHigh);
+  }
+
+  #reportExec(process: Process, ktimeLow: number, ktimeHigh: number): void {
+    this.#emit({ kind: 'exec', process, parent: this.cache.parentOf(process), ktimeLow, ktimeHigh });
   }
 
   #processOf(header: RecordHeader): Process {

@@ -40,7 +40,9 @@ export class CompactSink implements TypedSink {
     this.#options = options;
   }
 
+  /** Who watches wants to see what happens: programs that ran before are left out. */
   write(event: Event): void {
+    if (event.kind === 'exec' && (event.process.flags & processFlags.PROCFS) !== 0) return;
     const line = Buffer.from(`${compactText(event, this.#options)}\n`);
     this.output.append(line, 0, line.length);
   }
