@@ -208,6 +208,46 @@ RUNTIME read_cred(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
 	return 0;
 }
 
+RUNTIME read_user_namespace(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
+{
+	struct frame *frame = (struct frame *)frame_address;
+	struct frame_value *out = value_of(frame, value);
+	struct user_namespace_value *to = (struct user_namespace_value *)slot_of(frame, slot);
+	struct user_namespace *user_ns = (struct user_namespace *)pointer;
+
+	if (!pointer)
+		return unreadable(out);
+	to->level = BPF_CORE_READ(user_ns, level);
+	to->owner = BPF_CORE_READ(user_ns, owner.val);
+	to->group = BPF_CORE_READ(user_ns, group.val);
+	to->inum = BPF_CORE_READ(user_ns, ns.inum);
+	out->number = slot_offset(slot);
+	out->length = sizeof(*to);
+	out->status = 0;
+	return 0;
+}
+
+/* `size` bytes of the kernel or of the process, or as many of them as a slot holds; `mode` is how many there are. */
+RUNTIME read_char_buf(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer, __u64 size)
+{
+	struct frame *frame = (struct frame *)frame_address;
+	struct frame_value *out = value_of(frame, value);
+	__u32 length = size > STRING_SIZE - 1 ? STRING_SIZE - 1 : size;
+	long error;
+
+	if ((__s64)pointer < 0)
+		error = bpf_probe_read_kernel(slot_of(frame, slot), length & (STRING_SIZE - 1), (void *)pointer);
+	else
+		error = bpf_probe_read_user(slot_of(frame, slot), length & (STRING_SIZE - 1), (void *)pointer);
+	if (error)
+		return unreadable(out);
+	out->number = slot_offset(slot);
+	out->length = length;
+	out->mode = size > 0xffffffff ? 0xffffffff : size;
+	out->status = size > length ? VALUE_TRUNCATED : 0;
+	return 0;
+}
+
 /* A word of kernel memory: a saved register of a system call. 0 when it cannot be read. */
 RUNTIME read_word(__u64 pointer)
 {

@@ -115,6 +115,7 @@ RUNTIME emit_string(__u64 frame_address, __u64 value)
 	return 0;
 }
 
+/* Also of a buffer, which has its size in the place of the mode. */
 RUNTIME emit_file(__u64 frame_address, __u64 value)
 {
 	struct frame *frame = (struct frame *)frame_address;

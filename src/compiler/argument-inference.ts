@@ -12,6 +12,7 @@ const structTypes: Readonly<Record<string, ConcreteType>> = {
   'struct sockaddr *': 'sockaddr',
   'struct sockaddr_unsized *': 'sockaddr',
   'struct cred *': 'cred',
+  'struct user_namespace *': 'user_namespace',
   'char *': 'string',
 };
 

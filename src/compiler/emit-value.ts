@@ -6,6 +6,7 @@ import {
   R2,
   R3,
   R4,
+  R5,
   R6,
   R7,
   R8,
@@ -14,6 +15,7 @@ import {
 } from '../ebpf/function-builder.ts';
 import { helpers } from '../ebpf/helper-ids.ts';
 import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE, valueStatus } from '../events/wire.ts';
+import { domainOf, familyOf } from '../policy/argument-types.ts';
 import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import type { TracepointField } from './kernel-facts.ts';
@@ -62,13 +64,20 @@ export function alignmentOf(value: PlanValue): 'left' | 'right' | undefined {
 export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
   if (value.source.kind === 'binary') return;
   if (value.slot >= 0) {
+    emitSize(code, hook, value.source);
     emitRaw(code, hook, value, R4);
     code.movReg(R1, R7).movImm(R2, value.id).movImm(R3, value.slot);
+    if (value.type === 'char_buf') code.movReg(R5, R8);
     code.callFunction(readerFunction(hook, value));
     return;
   }
   emitNumber(code, hook, value);
   code.store(8, R7, valueOffset(value, 'number'), R8);
+}
+
+/** R8 = the size of a buffer, which lies in another parameter. */
+function emitSize(code: FunctionBuilder, hook: HookCode, source: PlanValue['source']): void {
+  if (source.kind === 'parameter' && source.sizeIndex !== undefined) emitParameter(code, hook, source.sizeIndex, R8);
 }
 
 function readerFunction(hook: HookCode, value: PlanValue): string {
@@ -88,6 +97,8 @@ function readerFunction(hook: HookCode, value: PlanValue): string {
     case 'socket':
     case 'sockaddr':
     case 'cred':
+    case 'user_namespace':
+    case 'char_buf':
       return `read_${value.type}`;
     case 'linux_binprm':
       return `read_${typed}binprm`;
@@ -131,7 +142,10 @@ export function emitRaw(code: FunctionBuilder, hook: HookCode, value: PlanValue,
     return;
   }
   if (value.source.kind !== 'parameter') throw new Error(`${value.source.kind} is not a parameter`);
-  const { index } = value.source;
+  emitParameter(code, hook, value.source.index, to);
+}
+
+function emitParameter(code: FunctionBuilder, hook: HookCode, index: number, to: Register): void {
   const { attach } = hook.plan;
   if (attach.syscall) {
     emitSyscallArgument(code, hook, index, to);
@@ -194,6 +208,7 @@ function emitNarrow(code: FunctionBuilder, register: Register, type: PlanValue['
     uint16: 16,
     sint32: 32,
     uint32: 32,
+    capability: 32,
   };
   const width = widths[type];
   if (width === undefined) return;
@@ -202,11 +217,11 @@ function emitNarrow(code: FunctionBuilder, register: Register, type: PlanValue['
     return;
   }
   code.aluImm('lsh', register, 64 - width);
-  code.aluImm(type.startsWith('s') ? 'arsh' : 'rsh', register, 64 - width);
+  code.aluImm(domainOf(type).signed ? 'arsh' : 'rsh', register, 64 - width);
 }
 
 export function isSigned(value: PlanValue): boolean {
-  return value.type.startsWith('sint');
+  return familyOf(value.type) === 'integer' && domainOf(value.type).signed;
 }
 
 /**

@@ -220,7 +220,7 @@ function emitRecord(code: FunctionBuilder, hook: HookCode): void {
 
 function emitterFunction(value: PlanValue): string {
   const alignment = alignmentOf(value);
-  if (alignment === 'right') return 'emit_file';
+  if (alignment === 'right' || value.type === 'char_buf') return 'emit_file';
   return value.slot >= 0 ? 'emit_string' : 'emit_number';
 }
 

@@ -51,7 +51,12 @@ export interface ResolvedArgument {
 
 /** Where a value comes from. */
 export type ValueSource =
-  | { readonly kind: 'parameter'; readonly index: number }
+  | {
+      readonly kind: 'parameter';
+      readonly index: number;
+      /** The parameter that has the size of what this one points at. */
+      readonly sizeIndex?: number;
+    }
   | { readonly kind: 'field'; readonly field: TracepointField }
   | { readonly kind: 'pid' }
   | { readonly kind: 'namespacePid' }

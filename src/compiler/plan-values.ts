@@ -8,7 +8,9 @@ const readCosts = { number: 3, pid: 8, task: 40, binary: 45, socket: 150, string
 export function sourceKey(source: ValueSource): string {
   switch (source.kind) {
     case 'parameter':
-      return `parameter ${source.index}`;
+      return source.sizeIndex === undefined
+        ? `parameter ${source.index}`
+        : `buffer ${source.index} ${source.sizeIndex}`;
     case 'field':
       return `field ${source.field.name}`;
     case 'namespace':
@@ -50,11 +52,13 @@ export function readCost(source: ValueSource, type: ConcreteType): number {
       return readCosts.path;
     case 'string':
     case 'filename':
+    case 'char_buf':
       return readCosts.string;
     case 'sock':
     case 'socket':
     case 'sockaddr':
     case 'cred':
+    case 'user_namespace':
       return readCosts.socket;
     default:
       return readCosts.number;

@@ -99,7 +99,13 @@ function resolveArgument(
     return { ...resolved, source: { kind: 'parameter', index } };
   }
   const parameters = parametersOf(attach, facts);
-  const source = { kind: 'parameter', index: argument.index } as const;
+  const { index, sizeIndex } = argument;
+  const source = { kind: 'parameter', index, ...(sizeIndex !== undefined && { sizeIndex }) } as const;
+  if (sizeIndex !== undefined && sizeIndex >= parameters.length) {
+    const message = `Argument ${sizeIndex} ("sizeArgIndex" less 1) does not exist: ${attach.target} has ${parameters.length} parameters`;
+    report('error', argument.position, 'bad-index', message, describeParameters(parameters));
+    return { type: 'nop', source };
+  }
   if (argument.index >= parameters.length) {
     const message = `Argument ${argument.index} does not exist: ${attach.target} has ${parameters.length} parameter${parameters.length === 1 ? '' : 's'}`;
     report('error', argument.position, 'bad-index', message, describeParameters(parameters));

@@ -1,6 +1,7 @@
 import type { JsonWriter } from './json-writer.ts';
 import { capabilitySetNames, secureBitNames } from './names.ts';
 import type { Credentials, WordPair } from './process.ts';
+import type { UserNamespace } from './values.ts';
 
 /** Writes Tetragon's `Capabilities` message: the sets that are not empty. */
 export function writeCapabilities(writer: JsonWriter, credentials: Credentials): void {
@@ -21,14 +22,22 @@ export function writeCredentialsArgument(writer: JsonWriter, credentials: Creden
   if (securebits.length > 0) writer.ascii(`,"securebits":${JSON.stringify(securebits)}`);
   writer.ascii(',"caps":');
   writeCapabilities(writer, credentials);
-  writer.ascii(`,"user_ns":{"level":${credentials.userNamespaceLevel},"uid":${credentials.userNamespaceOwner}`);
-  writer.ascii(`,"gid":${credentials.userNamespaceGroup},"ns":{`);
-  const { userNamespaceInum: inum } = credentials;
-  const members = [
-    ...(inum === 0 ? [] : [`"inum":${inum}`]),
-    ...(credentials.userNamespaceLevel === 0 ? ['"is_host":true'] : []),
-  ];
-  writer.ascii(`${members.join(',')}}}}`);
+  writer.ascii(',"user_ns":');
+  const { userNamespaceLevel, userNamespaceOwner, userNamespaceGroup, userNamespaceInum } = credentials;
+  writeUserNamespace(writer, {
+    level: userNamespaceLevel,
+    owner: userNamespaceOwner,
+    group: userNamespaceGroup,
+    inum: userNamespaceInum,
+  });
+  writer.ascii('}');
+}
+
+/** Writes Tetragon's `UserNamespace` message. */
+export function writeUserNamespace(writer: JsonWriter, { level, owner, group, inum }: UserNamespace): void {
+  writer.ascii(`{"level":${level},"uid":${owner},"gid":${group},"ns":{`);
+  const members = [...(inum === 0 ? [] : [`"inum":${inum}`]), ...(level === 0 ? ['"is_host":true'] : [])];
+  writer.ascii(`${members.join(',')}}}`);
 }
 
 function writeCapabilitySet(writer: JsonWriter, name: string, set: WordPair, start: number): void {

@@ -38,7 +38,7 @@ export function capabilitySetNames(low: number, high: number): string[] {
   const names: string[] = [];
   for (let bit = 0; bit < 64; bit++) {
     const word = bit < 32 ? low : high;
-    if ((word & (1 << (bit & 31))) !== 0) names.push(eventCapabilityName(bit));
+    if ((word & (1 << (bit & 31))) !== 0) names.push(capabilityName(bit));
   }
   return names;
 }
@@ -48,7 +48,8 @@ export function secureBitNames(bits: number): string[] {
   return secureBits.filter((_, bit) => (bits & (1 << bit)) !== 0);
 }
 
-function eventCapabilityName(bit: number): string {
+/** Name of a capability as events have it. */
+export function capabilityName(bit: number): string {
   if (bit === 1) return 'DAC_OVERRIDE';
   return capabilityNames[bit] ?? `CAP_${bit}`;
 }

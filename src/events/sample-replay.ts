@@ -7,6 +7,7 @@ import type { EventArgument, EventHook, EventPlan, KprobeAction } from './event-
 import type { EventSink } from './event-sink.ts';
 import type { ProcessEncoderOptions } from './process-encoder.ts';
 import {
+  bufferBytes,
   credentialsBytes,
   type ExecFields,
   execBytes,
@@ -17,6 +18,7 @@ import {
   returnBytes,
   sockaddrBytes,
   sockBytes,
+  userNamespaceBytes,
 } from './test-record.ts';
 import { namespaceOrder, processFlags, valueStatus } from './wire.ts';
 
@@ -173,6 +175,9 @@ function argumentType(argument: Json): EventArgument['type'] {
     sock_arg: 'sock',
     sockaddr_arg: 'sockaddr',
     process_credentials_arg: 'cred',
+    user_ns_arg: 'user_namespace',
+    capability_arg: 'capability',
+    bytes_arg: 'char_buf',
     syscall_id: 'syscall64',
   };
   return types[Object.keys(argument)[0]!]!;
@@ -202,6 +207,14 @@ function recordValue(argument: Json): { bytes: Buffer; status?: number } {
       };
     case 'process_credentials_arg':
       return { bytes: credentialsBytes(credentialFields(value)) };
+    case 'user_ns_arg':
+      return {
+        bytes: userNamespaceBytes({ level: value.level, owner: value.uid, group: value.gid, inum: value.ns.inum }),
+      };
+    case 'capability_arg':
+      return { bytes: numberBytes(value.value) };
+    case 'bytes_arg':
+      return { bytes: bufferBytes(Buffer.from(value, 'base64')) };
     case 'syscall_id':
       return { bytes: numberBytes(value.id) };
     default:

@@ -1,4 +1,5 @@
 import {
+  bufferValue,
   credentials,
   dataRecord,
   execRecord,
@@ -14,6 +15,7 @@ import {
   sockaddrValue,
   sockValue,
   throttleRecord,
+  userNamespaceValue,
   valueHeader,
 } from './wire.ts';
 
@@ -162,6 +164,15 @@ export function fileBytes(path: string | Uint8Array, mode: number): Buffer {
 
 export function sockBytes(fields: FieldValues): Buffer {
   return structBytes(sockValue, fields);
+}
+
+/** A buffer that was copied whole, or of which more than `content` there was. */
+export function bufferBytes(content: Uint8Array, size = content.length): Buffer {
+  return Buffer.concat([structBytes(bufferValue, { size, copied: content.length }), content]);
+}
+
+export function userNamespaceBytes(fields: FieldValues): Buffer {
+  return structBytes(userNamespaceValue, fields);
 }
 
 export function sockaddrBytes(fields: FieldValues): Buffer {

@@ -1,8 +1,9 @@
 import { addressText } from './address.ts';
-import { writeCredentialsArgument } from './credentials-json.ts';
+import { writeCredentialsArgument, writeUserNamespace } from './credentials-json.ts';
 import { permissionText } from './file-mode.ts';
 import type { JsonWriter } from './json-writer.ts';
-import { familyName, protocolName, socketTypeName, stateName } from './names.ts';
+import { capabilityName, familyName, protocolName, socketTypeName, stateName } from './names.ts';
+import type { TextRange } from './process.ts';
 import type { EventValue, FileValue, SockaddrValue, SockValue } from './values.ts';
 
 /** Writes an argument or return value as Tetragon's `KprobeArgument`. */
@@ -60,6 +61,16 @@ function writeValue(writer: JsonWriter, value: EventValue): void {
       writer.ascii('{"process_credentials_arg":');
       writeCredentialsArgument(writer, value.credentials);
       break;
+    case 'userNamespace':
+      writer.ascii('{"user_ns_arg":');
+      writeUserNamespace(writer, value.userNamespace);
+      break;
+    case 'capability':
+      writer.ascii(`{"capability_arg":{"value":${value.value},"name":"${capabilityName(value.value)}"}`);
+      break;
+    case 'bytes':
+      writeBytes(writer, value.bytes, value.size);
+      break;
     case 'syscall':
       writer.ascii('{"syscall_id":{');
       if (value.id !== 0) writer.ascii(`"id":${value.id},`);
@@ -68,6 +79,14 @@ function writeValue(writer: JsonWriter, value: EventValue): void {
     default:
       value satisfies never;
   }
+}
+
+/** Bytes that were not copied make it another message. */
+function writeBytes(writer: JsonWriter, { bytes, start, end }: TextRange, size: number): void {
+  const isWhole = size <= end - start;
+  writer.ascii(isWhole ? '{"bytes_arg":"' : '{"truncated_bytes_arg":{"bytes_arg":"');
+  writer.base64(bytes, start, end);
+  writer.ascii(isWhole ? '"' : `","orig_size":"${size}"}`);
 }
 
 function writeFile(writer: JsonWriter, value: FileValue): void {

@@ -1,7 +1,15 @@
 import type { HookRecord, RecordValue } from './decode.ts';
 import type { EventArgument } from './event-plan.ts';
 import { type Credentials, readCredentials, type TextRange } from './process.ts';
-import { credentials, fileValue, sockaddrValue, sockValue, valueStatus } from './wire.ts';
+import {
+  bufferValue,
+  credentials,
+  fileValue,
+  sockaddrValue,
+  sockValue,
+  userNamespaceValue,
+  valueStatus,
+} from './wire.ts';
 
 /** An argument or return value of an event. Texts are `bytes[start .. end]` and valid as long as the record is. */
 export type EventValue =
@@ -14,7 +22,19 @@ export type EventValue =
   | SockValue
   | SockaddrValue
   | { readonly kind: 'credentials'; readonly credentials: Credentials }
+  | { readonly kind: 'userNamespace'; readonly userNamespace: UserNamespace }
+  | { readonly kind: 'capability'; readonly value: number }
+  /** `size`: bytes the buffer has, which may be more than were copied. */
+  | { readonly kind: 'bytes'; readonly bytes: TextRange; readonly size: number }
   | { readonly kind: 'syscall'; readonly id: number; readonly compat: boolean };
+
+export interface UserNamespace {
+  /** 0 for the host's. */
+  readonly level: number;
+  readonly owner: number;
+  readonly group: number;
+  readonly inum: number;
+}
 
 export interface FileValue {
   readonly kind: 'file' | 'path' | 'linux_binprm';
@@ -83,6 +103,12 @@ export function argumentValue(record: HookRecord, argument: EventArgument): Even
     case 'cred':
       if (value.length < credentials.size) return missingValue;
       return { kind: 'credentials', credentials: readCredentials(record.buffer, value.start) };
+    case 'capability':
+      return { kind: 'capability', value: readWord(record.buffer, value, 0) | 0 };
+    case 'user_namespace':
+      return userNamespaceOf(record.buffer, value);
+    case 'char_buf':
+      return bytesValue(record.buffer, value);
     default:
       return argument.type satisfies never;
   }
@@ -177,6 +203,23 @@ function addressValue(buffer: Buffer, value: RecordValue): EventValue {
     address: addressRange(buffer, value.start + at.saddr),
     port: buffer.readUInt32LE(value.start + at.sport),
   };
+}
+
+function userNamespaceOf(buffer: Buffer, value: RecordValue): EventValue {
+  if (value.length < userNamespaceValue.size) return missingValue;
+  const { at } = userNamespaceValue;
+  const word = (field: number): number => buffer.readUInt32LE(value.start + field);
+  const userNamespace = { level: word(at.level), owner: word(at.owner), group: word(at.group), inum: word(at.inum) };
+  return { kind: 'userNamespace', userNamespace };
+}
+
+function bytesValue(buffer: Buffer, value: RecordValue): EventValue {
+  if (value.length < bufferValue.size) return missingValue;
+  const room = value.length - bufferValue.size;
+  const start = value.start + bufferValue.size;
+  const copied = Math.min(buffer.readUInt32LE(value.start + bufferValue.at.copied), room);
+  const size = buffer.readUInt32LE(value.start + bufferValue.at.size);
+  return { kind: 'bytes', bytes: { bytes: buffer, start, end: start + copied }, size };
 }
 
 /** The 32-bit word at `position` of a number; a number shorter than that has zeros there. */

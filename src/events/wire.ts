@@ -333,6 +333,19 @@ export const fileValue = struct('file_value', [
   ['path_length', 'u32'],
 ]);
 
+/** Bytes of a buffer follow. */
+export const bufferValue = struct('buffer_value', [
+  ['size', 'u32'],
+  ['copied', 'u32'],
+]);
+
+export const userNamespaceValue = struct('user_namespace_value', [
+  ['level', 'u32'],
+  ['owner', 'u32'],
+  ['group', 'u32'],
+  ['inum', 'u32'],
+]);
+
 export const sockValue = struct('sock_value', [
   ['cookie', 'u64'],
   ['saddr', 'u8', 16],
@@ -454,6 +467,8 @@ export const structs: readonly Struct[] = [
   throttleRecord,
   valueHeader,
   fileValue,
+  bufferValue,
+  userNamespaceValue,
   sockValue,
   sockaddrValue,
   processState,

@@ -1,5 +1,5 @@
 import { addressText } from '../events/address.ts';
-import { familyName, protocolName } from '../events/names.ts';
+import { capabilityName, familyName, protocolName } from '../events/names.ts';
 import { textOf } from '../events/process.ts';
 import type { EventValue, SockValue } from '../events/values.ts';
 import { quoted } from './printable.ts';
@@ -32,6 +32,12 @@ export function valueText(value: EventValue): string {
       const { uid, euid, gid, egid } = value.credentials;
       return `uid=${uid} euid=${euid} gid=${gid} egid=${egid}`;
     }
+    case 'userNamespace':
+      return `level=${value.userNamespace.level} owner=${value.userNamespace.owner}`;
+    case 'capability':
+      return capabilityName(value.value);
+    case 'bytes':
+      return quoted(textOf(value.bytes));
     case 'syscall':
       return String(value.id);
     default:

@@ -1,4 +1,5 @@
 import type { Credentials, WordPair } from '../events/process.ts';
+import type { UserNamespace } from '../events/values.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';
 
 /** Writes the fields of Tetragon's `Capabilities` message. */
@@ -26,21 +27,27 @@ export function writeCredentialsArgument(writer: ProtobufWriter, credentials: Cr
   const capabilities = writer.open(10);
   writeCapabilities(writer, credentials);
   writer.close(capabilities);
-  writeUserNamespace(writer, credentials);
+  const userNamespace = writer.open(11);
+  writeUserNamespace(writer, {
+    level: credentials.userNamespaceLevel,
+    owner: credentials.userNamespaceOwner,
+    group: credentials.userNamespaceGroup,
+    inum: credentials.userNamespaceInum,
+  });
+  writer.close(userNamespace);
 }
 
-function writeUserNamespace(writer: ProtobufWriter, credentials: Credentials): void {
-  const start = writer.open(11);
-  const level = writer.open(1);
-  if (credentials.userNamespaceLevel !== 0) writer.presentInt(1, credentials.userNamespaceLevel);
-  writer.close(level);
-  writer.wrappedUint(2, credentials.userNamespaceOwner);
-  writer.wrappedUint(3, credentials.userNamespaceGroup);
+/** Writes the fields of Tetragon's `UserNamespace` message. */
+export function writeUserNamespace(writer: ProtobufWriter, { level, owner, group, inum }: UserNamespace): void {
+  const wrapped = writer.open(1);
+  if (level !== 0) writer.presentInt(1, level);
+  writer.close(wrapped);
+  writer.wrappedUint(2, owner);
+  writer.wrappedUint(3, group);
   const namespace = writer.open(4);
-  writer.uint(1, credentials.userNamespaceInum);
-  writer.uint(2, credentials.userNamespaceLevel === 0 ? 1 : 0);
+  writer.uint(1, inum);
+  writer.uint(2, level === 0 ? 1 : 0);
   writer.close(namespace);
-  writer.close(start);
 }
 
 /** Positions of the bits that are set: the numbers of `CapabilitiesType`. */

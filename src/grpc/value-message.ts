@@ -1,9 +1,10 @@
 import { addressText } from '../events/address.ts';
 import { permissionText } from '../events/file-mode.ts';
-import { familyName, protocolName, socketTypeName, stateName } from '../events/names.ts';
+import { capabilityName, familyName, protocolName, socketTypeName, stateName } from '../events/names.ts';
+import type { TextRange } from '../events/process.ts';
 import { abiName } from '../events/value-json.ts';
 import type { EventValue, FileValue, SockaddrValue, SockValue } from '../events/values.ts';
-import { writeCredentialsArgument } from './credentials-message.ts';
+import { writeCredentialsArgument, writeUserNamespace } from './credentials-message.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';
 
 /** Writes an argument or return value as the field `field` of type `KprobeArgument`. */
@@ -48,6 +49,20 @@ function writeValue(writer: ProtobufWriter, value: EventValue): void {
     case 'credentials':
       writeMessage(writer, fields.credentials, () => writeCredentialsArgument(writer, value.credentials));
       break;
+    case 'userNamespace':
+      writeMessage(writer, fields.userNamespace, () => writeUserNamespace(writer, value.userNamespace));
+      break;
+    case 'capability':
+      writeMessage(writer, fields.capability, () => {
+        writeMessage(writer, 1, () => {
+          if (value.value !== 0) writer.presentInt(1, value.value);
+        });
+        writer.string(2, capabilityName(value.value));
+      });
+      break;
+    case 'bytes':
+      writeBytes(writer, value.bytes, value.size);
+      break;
     case 'syscall':
       writeMessage(writer, fields.syscall, () => {
         writer.uint(1, value.id);
@@ -57,6 +72,18 @@ function writeValue(writer: ProtobufWriter, value: EventValue): void {
     default:
       value satisfies never;
   }
+}
+
+function writeBytes(writer: ProtobufWriter, { bytes, start, end }: TextRange, size: number): void {
+  const content = bytes.subarray(start, end);
+  if (size <= content.length) {
+    writeMessage(writer, fields.bytes, () => writer.raw(content));
+    return;
+  }
+  writeMessage(writer, fields.truncatedBytes, () => {
+    writeMessage(writer, 1, () => writer.raw(content));
+    writer.uint(2, size);
+  });
 }
 
 function writeMessage(writer: ProtobufWriter, field: number, write: () => void): void {
@@ -116,13 +143,17 @@ const fields = {
   string: 1,
   int: 2,
   size: 4,
+  bytes: 5,
   path: 6,
   file: 7,
+  truncatedBytes: 8,
   sock: 9,
   long: 11,
   uint: 15,
+  capability: 17,
   label: 18,
   credentials: 19,
+  userNamespace: 20,
   linux_binprm: 26,
   syscall: 29,
   sockaddr: 30,

@@ -30,13 +30,15 @@ export const argumentTypes: ReadonlyMap<string, ArgumentType> = new Map<string, 
   ['socket', 'socket'],
   ['sockaddr', 'sockaddr'],
   ['cred', 'cred'],
+  ['user_namespace', 'user_namespace'],
+  ['capability', 'capability'],
+  ['char_buf', 'char_buf'],
   ['syscall64', 'syscall64'],
   ['nop', 'nop'],
 ]);
 
 /** Types the language knows and the compiler does not, with what to use instead. */
 export const notCompiledTypes: Readonly<Record<string, string>> = {
-  char_buf: 'Use "string" when the text ends with a NUL byte.',
   char_iovec: 'Use "nop" to leave the argument out.',
   iov_iter: 'Use "nop" to leave the argument out.',
   const_buf: 'It is not for policies: use "auto" on a tracepoint field.',
@@ -44,8 +46,6 @@ export const notCompiledTypes: Readonly<Record<string, string>> = {
   skb: 'Hook a function that receives the "sock", such as tcp_connect.',
   sockaddr_un: 'Use "sockaddr" on IPv4 and IPv6 sockets.',
   net_device: 'Use "nop" to leave the argument out.',
-  user_namespace: 'Use "cred", or matchNamespaces to filter on the namespace.',
-  capability: 'Use "int": the number of the capability.',
   kernel_cap_t: 'Use "cred", or matchCapabilities to filter on them.',
   cap_inheritable: 'Use "cred", or matchCapabilities to filter on them.',
   cap_permitted: 'Use "cred", or matchCapabilities to filter on them.',
@@ -76,6 +76,7 @@ export function familyOf(type: ConcreteType): TypeFamily {
     case 'uint32':
     case 'uint64':
     case 'syscall64':
+    case 'capability':
       return 'integer';
     case 'string':
     case 'filename':
@@ -91,6 +92,8 @@ export function familyOf(type: ConcreteType): TypeFamily {
     case 'sockaddr':
       return 'sockaddr';
     case 'cred':
+    case 'user_namespace':
+    case 'char_buf':
     case 'nop':
       return 'none';
     default:
@@ -110,9 +113,11 @@ export interface Domain {
   readonly max: bigint;
 }
 
+const integersBehind: Partial<Record<ConcreteType, string>> = { syscall64: 'uint64', capability: 'sint32' };
+
 /** The values an integer type can have. Throws for other types: callers ask `familyOf` first. */
 export function domainOf(type: ConcreteType): Domain {
-  const match = /^([su])int(8|16|32|64)$/.exec(type === 'syscall64' ? 'uint64' : type);
+  const match = /^([su])int(8|16|32|64)$/.exec(integersBehind[type] ?? type);
   if (match === null) throw new Error(`${type} is not an integer type`);
   const bits = Number(match[2]);
   const signed = match[1] === 's';

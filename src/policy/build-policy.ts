@@ -68,6 +68,7 @@ function buildArgument(view: ArgumentView): Argument {
     type: required(view.type, 'argument type'),
     spelledType: view.spelledType,
     label: textOf(view.node, 'label')?.text ?? '',
+    ...(view.type === 'char_buf' && { sizeIndex: required(view.sizeArgIndex, 'size of a buffer').value - 1 }),
     position: view.node.position,
   };
 }

@@ -64,6 +64,9 @@ export type ArgumentType =
   | 'socket'
   | 'sockaddr'
   | 'cred'
+  | 'user_namespace'
+  | 'capability'
+  | 'char_buf'
   | 'syscall64';
 
 export interface Argument {
@@ -74,6 +77,8 @@ export interface Argument {
   /** How the policy spelled the type: decides the event field (`size_t` is reported as `size_arg`). */
   readonly spelledType: string;
   readonly label: string;
+  /** Of a `char_buf`: the parameter that has its size in bytes, counted from 0. */
+  readonly sizeIndex?: number;
   readonly position: Position;
 }
 

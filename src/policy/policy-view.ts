@@ -52,6 +52,7 @@ export interface ArgumentView {
   /** Undefined when the type is unknown or not compiled. */
   readonly type: ArgumentType | undefined;
   readonly spelledType: string;
+  readonly sizeArgIndex: ArgumentView['index'];
 }
 
 export interface SelectorView {
@@ -140,7 +141,13 @@ function viewCall(kind: HookKind, node: SourceMap): Pick<HookView, 'kind' | 'nam
 
 function viewArgument(node: SourceMap): ArgumentView {
   const spelledType = textOf(node, 'type')?.text ?? 'auto';
-  return { node, index: integerOf(node, 'index'), type: argumentTypes.get(spelledType), spelledType };
+  return {
+    node,
+    index: integerOf(node, 'index'),
+    type: argumentTypes.get(spelledType),
+    spelledType,
+    sizeArgIndex: integerOf(node, 'sizeArgIndex'),
+  };
 }
 
 function viewSelector(node: SourceMap, args: readonly ArgumentView[]): SelectorView {

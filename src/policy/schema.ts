@@ -176,7 +176,7 @@ const argumentFields = {
   type: argumentType,
   label: text,
   resolve: notCompiled(text, wholeArgument),
-  sizeArgIndex: notCompiled(uint32, textArgument),
+  sizeArgIndex: uint32,
   returnCopy: notCompiled(flag, textArgument),
   maxData: notCompiled(flag, textArgument),
   source: notCompiled(choice(['current_task', 'pt_regs']), 'Use an argument of the function.'),

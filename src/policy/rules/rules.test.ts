@@ -91,6 +91,17 @@ test('fields that are not compiled are refused unless they say nothing', () => {
   ]);
 });
 
+test('a char_buf has its size in another parameter', () => {
+  const hook = checkHook('kprobes', 'call: sys_write\nargs:\n- {index: 1, type: char_buf, sizeArgIndex: 3}', [])!;
+  expect(hook.args[0]!.sizeIndex).toBe(2);
+  checkHook('kprobes', 'call: sys_write\nargs:\n- {index: 1, type: char_buf}', [
+    '3:20 error buffer-size: A char_buf needs "sizeArgIndex", the parameter that has its size, counted from 1',
+  ]);
+  checkHook('kprobes', 'call: sys_write\nargs:\n- {index: 0, type: fd, sizeArgIndex: 3}', [
+    '3:38 error buffer-size: Only a char_buf has "sizeArgIndex"',
+  ]);
+});
+
 describe('hookTarget', () => {
   test('system calls in every spelling', () => {
     const calls = [

@@ -1,0 +1,24 @@
+import type { Sample } from './samples.ts';
+
+/** Members that differ from the samples, and why that is right. */
+export const known: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
+  {
+    pattern: /\.refcnt$/,
+    reason: 'a counter inside the agent, shown while it changes: it says nothing about the process',
+  },
+  {
+    pattern: /^process_exec\.parent$/,
+    reason: 'Tetragon had lost the parent of the program in this sample: here it is known',
+  },
+  { pattern: /\.ancestors$/, reason: 'not asked for' },
+];
+
+/** Why a sample has no twin; undefined when it has one. */
+export function notProduced({ event }: Sample): string | undefined {
+  const kind = Object.keys(event)[0];
+  if (kind === 'process_uprobe') return 'policies with "uprobes" are refused: hooks in programs are not compiled';
+  if (kind === 'process_loader') return 'policies with "loader" are refused';
+  const stack = (event['process_kprobe'] as Record<string, unknown> | undefined)?.['kernel_stack_trace'];
+  if (stack !== undefined) return 'kernelStackTrace is refused';
+  return undefined;
+}
