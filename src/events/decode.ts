@@ -4,12 +4,10 @@ import {
   execRecord,
   exitRecord,
   forkRecord,
-  hookRecord,
   limits,
   recordHeader,
   returnRecord,
   throttleRecord,
-  valueHeader,
 } from './wire.ts';
 
 /**
@@ -94,6 +92,8 @@ export interface ExitRecord {
 export interface HookRecord {
   readonly header: RecordHeader;
   readonly buffer: Buffer;
+  /** The same bytes as `buffer`. */
+  readonly view: DataView;
   readonly planId: number;
   readonly matchStart: number;
   readonly matchWords: number;
@@ -213,30 +213,6 @@ export function decodeExit(buffer: Buffer, offset: number, size: number): ExitRe
   return { header: decodeHeader(buffer, offset), code: buffer.readUInt32LE(offset + exitRecord.at.code) };
 }
 
-export function decodeHook(buffer: Buffer, offset: number, size: number): HookRecord | DecodeError {
-  if (size < hookRecord.size) return 'truncated';
-  const at = hookRecord.at;
-  const matchWords = buffer.readUInt16LE(offset + at.match_words);
-  const matchStart = offset + hookRecord.size;
-  const values = decodeValues(
-    buffer,
-    matchStart + matchWords * 8,
-    offset + size,
-    buffer.readUInt16LE(offset + at.value_count),
-  );
-  if (typeof values === 'string') return values;
-  return {
-    header: decodeHeader(buffer, offset),
-    buffer,
-    planId: buffer.readUInt32LE(offset + at.plan_id),
-    matchStart,
-    matchWords,
-    values,
-    callIdLow: buffer.readUInt32LE(offset + at.call_id),
-    callIdHigh: buffer.readUInt32LE(offset + at.call_id + 4),
-  };
-}
-
 export function decodeReturn(buffer: Buffer, offset: number, size: number): ReturnRecord | DecodeError {
   if (size < returnRecord.size) return 'truncated';
   const at = returnRecord.at;
@@ -278,28 +254,6 @@ function decodeHeader(buffer: Buffer, offset: number): RecordHeader {
     tgid: buffer.readUInt32LE(offset + at.tgid),
     tid: buffer.readUInt32LE(offset + at.tid),
   };
-}
-
-function decodeValues(
-  buffer: Buffer,
-  start: number,
-  end: number,
-  count: number,
-): (RecordValue | undefined)[] | DecodeError {
-  if (start > end) return 'inconsistent';
-  const values: (RecordValue | undefined)[] = [];
-  let position = start;
-  for (let remaining = count; remaining > 0; remaining--) {
-    if (position + valueHeader.size > end) return 'inconsistent';
-    const index = buffer.readUInt16LE(position + valueHeader.at.value);
-    const status = buffer.readUInt16LE(position + valueHeader.at.status);
-    const length = buffer.readUInt32LE(position + valueHeader.at.length);
-    position += valueHeader.size;
-    if (length > end - position || index >= limits.VALUES) return 'inconsistent';
-    values[index] = { start: position, length, status };
-    position += padded(length);
-  }
-  return values;
 }
 
 /** Variable parts are padded to 8 bytes. Not with bit operations: a corrupt length may be 2^32 - 1. */

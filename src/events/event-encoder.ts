@@ -1,25 +1,32 @@
+import { type ArgumentWriter, argumentWriter } from './argument-writer.ts';
 import type { EventHook, EventSelector } from './event-plan.ts';
 import type { Event, ExitEvent, HookEvent, ProcessEvent, ThrottleEvent } from './events.ts';
 import { JsonWriter } from './json-writer.ts';
+import { LineStarts } from './line-starts.ts';
 import { signalName } from './names.ts';
-import type { Process } from './process.ts';
+import type { EncodedProcess, Process } from './process.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
 import { writeArgument } from './value-json.ts';
-import { argumentValue, returnValue } from './values.ts';
-import type { WallClock } from './wall-clock.ts';
+import { returnValue } from './values.ts';
+import { dateTimeBytes, type WallClock } from './wall-clock.ts';
 
 /**
  * Encodes events as Tetragon's JSON lines (protojson with the names of the proto files): fields in the order of the
  * messages, default values left out, 64-bit numbers as strings.
  */
 export class EventEncoder {
-  /** The last encoded line, newline included, is `writer.buffer[0 .. writer.length]`. */
+  /** The last encoded line, newline included, is `writer.buffer[writer.start .. writer.length]`. */
   readonly writer = new JsonWriter();
   readonly #processes: ProcessEncoder;
   readonly #clock: WallClock;
   /** `},"node_name":"...","time":"` */
   readonly #envelope: Buffer;
-  readonly #hooks = new WeakMap<EventSelector, EncodedSelector>();
+  readonly #starts = new LineStarts();
+  readonly #selectors = new WeakMap<EventSelector, EncodedSelector>();
+  #selectorCount = 0;
+  /** The one that was used last, and what it was for. */
+  #selector: EventSelector | undefined;
+  #encodedSelector: EncodedSelector | undefined;
 
   constructor(processes: ProcessEncoder, clock: WallClock, nodeName: string) {
     this.#processes = processes;
@@ -27,9 +34,25 @@ export class EventEncoder {
     this.#envelope = Buffer.from(`},"node_name":${JSON.stringify(nodeName)},"time":"`);
   }
 
+  /** Encodes an event into the writer's own buffer; `writer.start` is 0 afterwards. */
   encode(event: Event): void {
+    this.writer.reset();
+    this.#write(event);
+  }
+
+  /**
+   * Encodes an event at `position` of a buffer that is lent for this. Returns the end of the line there, or undefined when
+   * it did not fit: then it is where `encode` puts it.
+   */
+  encodeInto(event: Event, buffer: Buffer, view: DataView, position: number): number | undefined {
     const { writer } = this;
-    writer.reset();
+    writer.borrow(buffer, view, position);
+    this.#write(event);
+    return writer.buffer === buffer ? writer.length : undefined;
+  }
+
+  #write(event: Event): void {
+    const { writer } = this;
     switch (event.kind) {
       case 'exec':
         this.#writeProcesses(execStart, event, event.process.tgid);
@@ -40,7 +63,7 @@ export class EventEncoder {
         break;
       case 'hook':
         this.#writeHook(event);
-        break;
+        return;
       case 'throttle':
         this.#writeThrottle(event);
         break;
@@ -65,9 +88,16 @@ export class EventEncoder {
   }
 
   #writeProcess(process: Process, tid: number): void {
+    this.#writeEncoded(this.#encoded(process), process.tgid, tid);
+  }
+
+  #encoded(process: Process): EncodedProcess {
     process.encoded ??= this.#processes.encode(process);
-    const { bytes, start, end, whole, tidStart, tidEnd } = process.encoded;
-    if (tid === process.tgid) {
+    return process.encoded;
+  }
+
+  #writeEncoded({ bytes, start, end, whole, tidStart, tidEnd }: EncodedProcess, tgid: number, tid: number): void {
+    if (tid === tgid) {
       this.writer.raw(whole);
       return;
     }
@@ -97,53 +127,106 @@ export class EventEncoder {
 
   #writeHook(event: HookEvent): void {
     const { writer } = this;
-    const { hook } = event.selector;
-    const encoded = this.#encodedSelector(event.selector);
-    this.#writeProcesses(encoded.start, event, event.tid);
-    writer.raw(encoded.beforeArguments);
-    let separator = argumentsKey;
-    for (const argument of hook.args) {
-      writer.raw(separator);
-      writeArgument(writer, argumentValue(event.record, argument), argument.label);
-      separator = comma;
-    }
-    if (hook.args.length > 0) writer.raw(listEnd);
-    if (hook.event === 'kprobe' && hook.returnArg !== undefined && event.returned !== undefined) {
-      const value = returnValue(hook.returnArg, event.returned.valueLow, event.returned.valueHigh);
+    const encoded = this.#encodedSelectorOf(event.selector);
+    this.#writeStart(event, encoded);
+    for (let index = 0; index < encoded.arguments.length; index++) encoded.arguments[index]!(writer, event.record);
+    const { returnArg } = event.selector.hook;
+    const isReturn = encoded.showsReturn && returnArg !== undefined && event.returned !== undefined;
+    if (isReturn) {
+      writer.raw(encoded.listEnd);
       writer.raw(returnKey);
-      writeArgument(writer, value, hook.returnArg.label);
+      const value = returnValue(returnArg, event.returned.valueLow, event.returned.valueHigh);
+      writeArgument(writer, value, returnArg.label);
     }
-    writer.raw(encoded.afterArguments);
+    const nanoseconds = this.#clock.moveTo(event.ktimeLow, event.ktimeHigh);
+    if (encoded.tailSecond !== this.#clock.second) this.#setTailSecond(encoded);
+    writer.raw(isReturn ? encoded.tailAfterReturn : encoded.tail);
+    writer.fraction(nanoseconds);
+    writer.raw(hookEnd);
   }
 
-  #encodedSelector(selector: EventSelector): EncodedSelector {
-    let encoded = this.#hooks.get(selector);
-    if (encoded === undefined) {
-      encoded = encodeSelector(selector);
-      this.#hooks.set(selector, encoded);
+  /** All that stands before the first argument. */
+  #writeStart(event: HookEvent, selector: EncodedSelector): void {
+    const { writer } = this;
+    const process = this.#encoded(event.process);
+    const parent = event.parent === undefined ? undefined : this.#encoded(event.parent);
+    const bytes = this.#starts.find(process, parent, event.tid, selector, selector.index);
+    if (bytes !== undefined) {
+      writer.raw(bytes);
+      return;
     }
+    const from = writer.length - writer.start;
+    this.#writeProcesses(selector.start, event, event.tid);
+    writer.raw(selector.beforeArguments);
+    const start = { process, parent, tid: event.tid, selector, selectorIndex: selector.index };
+    this.#starts.remember(start, writer, writer.start + from);
+  }
+
+  #setTailSecond(encoded: EncodedSelector): void {
+    encoded.tail.set(this.#clock.dateTime, encoded.tail.length - dateTimeBytes);
+    encoded.tailSecond = this.#clock.second;
+  }
+
+  #encodedSelectorOf(selector: EventSelector): EncodedSelector {
+    if (selector === this.#selector) return this.#encodedSelector!;
+    let encoded = this.#selectors.get(selector);
+    if (encoded === undefined) {
+      encoded = encodeSelector(selector, this.#selectorCount++, this.#envelope);
+      this.#selectors.set(selector, encoded);
+    }
+    this.#selector = selector;
+    this.#encodedSelector = encoded;
     return encoded;
   }
 }
 
 /** The parts of a hook event that are the same every time. */
 interface EncodedSelector {
+  /** Another one for each selector. */
+  readonly index: number;
   readonly start: Buffer;
+  /** Up to the first argument. */
   readonly beforeArguments: Buffer;
-  readonly afterArguments: Buffer;
+  readonly arguments: readonly ArgumentWriter[];
+  readonly showsReturn: boolean;
+  /** `]`, or nothing when the hook has no arguments. */
+  readonly listEnd: Buffer;
+  /** `listEnd` and all that follows, up to the date and the second of the event's time. */
+  readonly tail: Buffer;
+  /** The same bytes without `listEnd`. */
+  readonly tailAfterReturn: Buffer;
+  /** Second whose date and time are in `tail`. */
+  tailSecond: number;
 }
 
-function encodeSelector(selector: EventSelector): EncodedSelector {
+function encodeSelector(selector: EventSelector, index: number, envelope: Buffer): EncodedSelector {
   const { hook } = selector;
-  const start = Buffer.from(`{"process_${hook.event}":{"process":`);
+  const { before, after } = selectorMembers(selector);
+  const listEnd = Buffer.from(hook.args.length > 0 ? ']' : '');
+  const tail = Buffer.concat([listEnd, Buffer.from(after), envelope, Buffer.alloc(dateTimeBytes)]);
+  return {
+    index,
+    start: Buffer.from(`{"process_${hook.event}":{"process":`),
+    beforeArguments: Buffer.from(hook.args.length > 0 ? `${before},"args":[` : before),
+    arguments: hook.args.map((argument, index) => argumentWriter(argument, index === 0)),
+    showsReturn: hook.event === 'kprobe',
+    listEnd,
+    tail,
+    tailAfterReturn: tail.subarray(listEnd.length),
+    tailSecond: Number.NaN,
+  };
+}
+
+/** What stands before and behind `args` (and `return`). */
+function selectorMembers(selector: EventSelector): { before: string; after: string } {
+  const { hook } = selector;
   const action =
     members({ action: selector.action }) +
     (selector.monitoredAction === undefined ? '' : members({ monitor_action: selector.monitoredAction }));
   const message = members({ message: hook.message });
   const tags = hook.tags.length > 0 ? members({ tags: hook.tags }) : '';
   const policy = members({ policy_name: hook.policyName });
-  const { before, after } = orderedMembers(hook, { action, message, tags, policy });
-  return { start, beforeArguments: Buffer.from(before), afterArguments: Buffer.from(after) };
+  return orderedMembers(hook, { action, message, tags, policy });
 }
 
 interface SelectorMembers {
@@ -153,7 +236,7 @@ interface SelectorMembers {
   readonly policy: string;
 }
 
-/** What stands before and behind `args` (and `return`): the field order differs between the three messages. */
+/** The order of the fields differs between the three messages. */
 function orderedMembers(hook: EventHook, parts: SelectorMembers): { before: string; after: string } {
   const { action, message, tags, policy } = parts;
   switch (hook.event) {
@@ -204,8 +287,6 @@ const execStart = Buffer.from('{"process_exec":{"process":');
 const exitStart = Buffer.from('{"process_exit":{"process":');
 const exitTimeKey = Buffer.from(',"time":"');
 const parentKey = Buffer.from(',"parent":');
-const argumentsKey = Buffer.from(',"args":[');
-const comma = Buffer.from(',');
-const listEnd = Buffer.from(']');
 const returnKey = Buffer.from(',"return":');
 const lineEnd = Buffer.from('"}\n');
+const hookEnd = Buffer.from('Z"}\n');

@@ -4,7 +4,6 @@ import {
   decodeExec,
   decodeExit,
   decodeFork,
-  decodeHook,
   decodeReturn,
   decodeThrottle,
   type ExecRecord,
@@ -19,8 +18,9 @@ import {
 import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
-import type { Event } from './events.ts';
+import type { Event, HookEvent } from './events.ts';
 import { type AssembledExec, ExecAssembler } from './exec-assembler.ts';
+import { HookDecoder } from './hook-decoder.ts';
 import { MatchCounts } from './match-counts.ts';
 import { PlanTable } from './plan-table.ts';
 import type { Process } from './process.ts';
@@ -90,8 +90,13 @@ export class EventPipeline {
   readonly #typed: readonly TypedSink[];
   readonly #encoder: EventEncoder;
   readonly #plans: PlanTable;
+  readonly #hooks = new HookDecoder();
+  /** For calls that were waiting for their return, which the record that is being handled may end. */
+  readonly #pendingHooks = new HookDecoder();
   readonly #merger: ReturnMerger;
   readonly #assembler = new ExecAssembler();
+  /** Used again for each call. */
+  #hookEvent: MutableHookEvent | undefined;
   readonly #throttles = new Throttles();
   readonly #decodeErrors: Record<DecodeError, number> = { truncated: 0, inconsistent: 0, unknownKind: 0 };
   #records = 0;
@@ -216,8 +221,8 @@ export class EventPipeline {
         return typeof record === 'string' ? record : this.#handleExit(record.header, record.code);
       }
       case recordKinds.HOOK: {
-        const record = decodeHook(buffer, offset, size);
-        return typeof record === 'string' ? record : this.#handleHook(record, offset, size);
+        const error = this.#hooks.decode(buffer, offset, size);
+        return error === undefined ? this.#handleHook(this.#hooks.record, offset, size) : error;
       }
       case recordKinds.RETURN: {
         const record = decodeReturn(buffer, offset, size);
@@ -281,6 +286,7 @@ export class EventPipeline {
   }
 
   #endThrottles(ktimeLow: number, ktimeHigh: number): void {
+    if (this.#throttles.isIdle) return;
     for (const event of this.#throttles.endedBy(ktimeLow, ktimeHigh)) this.#emit(event);
   }
 
@@ -293,10 +299,10 @@ export class EventPipeline {
       return;
     }
     const returns = record.callIdLow !== 0 || record.callIdHigh !== 0;
-    this.#emitMatches(plan, record, (selector) => !returns || selector.hook.returnArg === undefined, undefined);
+    this.#emitMatches(plan, record, returns ? 'without return' : 'all', undefined);
     if (!returns) return;
     const bytes = Buffer.from(record.buffer.subarray(offset, offset + size));
-    const replaced = this.#merger.add({ plan, bytes, header, callId: callIdOf(record) });
+    const replaced = this.#merger.add({ plan, bytes, header: { ...header }, callId: callIdOf(record) });
     if (replaced !== undefined) this.#emitPending(replaced, undefined);
   }
 
@@ -307,23 +313,18 @@ export class EventPipeline {
 
   /** Reports the selectors of a call that were waiting for its return. */
   #emitPending(call: PendingCall, returned: ReturnRecord | undefined): void {
-    const record = decodeHook(call.bytes, 0, call.bytes.length);
-    if (typeof record === 'string') return; // It was decoded once from the same bytes.
-    this.#emitMatches(call.plan, record, (selector) => selector.hook.returnArg !== undefined, returned);
+    const error = this.#pendingHooks.decode(call.bytes, 0, call.bytes.length);
+    if (error !== undefined) return; // It was decoded once from the same bytes.
+    this.#emitMatches(call.plan, this.#pendingHooks.record, 'with return', returned);
   }
 
-  #emitMatches(
-    plan: EventPlan,
-    record: HookRecord,
-    isWanted: (selector: EventSelector) => boolean,
-    returned: ReturnRecord | undefined,
-  ): void {
+  #emitMatches(plan: EventPlan, record: HookRecord, which: WhichSelectors, returned: ReturnRecord | undefined): void {
     for (let word = 0; word < record.matchWords * 2; word++) {
-      let bits = record.buffer.readUInt32LE(record.matchStart + word * 4);
+      let bits = record.view.getInt32(record.matchStart + word * 4, true);
       while (bits !== 0) {
         const bit = 31 - Math.clz32(bits & -bits);
         bits &= bits - 1;
-        this.#emitMatch(plan.selectors[word * 32 + bit], record, isWanted, returned);
+        this.#emitMatch(plan.selectors[word * 32 + bit], record, which, returned);
       }
     }
   }
@@ -331,14 +332,14 @@ export class EventPipeline {
   #emitMatch(
     selector: EventSelector | undefined,
     record: HookRecord,
-    isWanted: (selector: EventSelector) => boolean,
+    which: WhichSelectors,
     returned: ReturnRecord | undefined,
   ): void {
     if (selector === undefined) {
       this.#unknownSelectors++;
       return;
     }
-    if (!isWanted(selector)) return;
+    if (which !== 'all' && (selector.hook.returnArg === undefined) !== (which === 'without return')) return;
     if (!this.#passesReturn(selector, returned)) {
       this.#returnsFiltered++;
       return;
@@ -349,17 +350,18 @@ export class EventPipeline {
       return;
     }
     const process = this.#processOf(record.header);
-    this.#emit({
-      kind: 'hook',
-      process,
-      parent: this.cache.parentOf(process),
-      ktimeLow: record.header.ktimeLow,
-      ktimeHigh: record.header.ktimeHigh,
-      tid: record.header.tid,
-      selector,
-      record,
-      returned,
-    });
+    const { header } = record;
+    const event = this.#hookEvent ?? newHookEvent(process, selector, record);
+    this.#hookEvent = event;
+    event.process = process;
+    event.parent = this.cache.parentOf(process);
+    event.ktimeLow = header.ktimeLow;
+    event.ktimeHigh = header.ktimeHigh;
+    event.tid = header.tid;
+    event.selector = selector;
+    event.record = record;
+    event.returned = returned;
+    this.#emit(event);
   }
 
   /** A return that was not seen refuses nothing: the event shows that it is missing. */
@@ -404,14 +406,56 @@ export class EventPipeline {
     for (const sink of this.#typed) {
       if (sink.accepts === undefined || sink.accepts(event)) sink.write(event);
     }
+    if (this.#lines.length === 1) this.#emitLine(event, this.#lines[0]!);
+    else if (this.#lines.length > 1) this.#emitLines(event);
+  }
+
+  /** Makes the line where its sink sends it from, if it can be. */
+  #emitLine(event: Event, sink: LineSink): void {
+    if (sink.accepts !== undefined && !sink.accepts(event)) return;
+    const encoder = this.#encoder;
+    const place = sink.lend?.();
+    if (place === undefined) {
+      encoder.encode(event);
+    } else {
+      const end = encoder.encodeInto(event, place.bytes, place.view, place.end);
+      if (end !== undefined) {
+        sink.takeLine?.(place, end);
+        return;
+      }
+    }
+    sink.write(encoder.writer.buffer, 0, encoder.writer.length);
+  }
+
+  #emitLines(event: Event): void {
+    const { writer } = this.#encoder;
     let encoded = false;
     for (const sink of this.#lines) {
       if (sink.accepts !== undefined && !sink.accepts(event)) continue;
       if (!encoded) this.#encoder.encode(event);
       encoded = true;
-      sink.write(this.#encoder.writer.buffer, 0, this.#encoder.writer.length);
+      sink.write(writer.buffer, 0, writer.length);
     }
   }
+}
+
+/** Of the selectors that matched: a call that returns is reported by those that do not ask for that at once. */
+type WhichSelectors = 'all' | 'without return' | 'with return';
+
+type MutableHookEvent = { -readonly [Key in keyof HookEvent]: HookEvent[Key] };
+
+function newHookEvent(process: Process, selector: EventSelector, record: HookRecord): MutableHookEvent {
+  return {
+    kind: 'hook',
+    process,
+    parent: undefined,
+    ktimeLow: 0,
+    ktimeHigh: 0,
+    tid: 0,
+    selector,
+    record,
+    returned: undefined,
+  };
 }
 
 /** Held back in the kernel: known, not reported. */

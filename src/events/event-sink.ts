@@ -10,6 +10,21 @@ export interface LineSink extends SinkLifetime {
   readonly takes: 'lines';
   /** `line[start .. end]` is one line, newline included. */
   write(line: Buffer, start: number, end: number): void;
+  /**
+   * Lends a place for the next line, so that it is made where it is sent from; undefined when the line has to be written.
+   * It is either taken by `takeLine` or left as it is, before anything else is done with the sink.
+   */
+  lend?(): LinePlace | undefined;
+  /** The line at `place` ends at `end`. */
+  takeLine?(place: LinePlace, end: number): void;
+}
+
+/** `bytes[end ..]` is free. */
+export interface LinePlace {
+  readonly bytes: Buffer;
+  /** The same as `bytes`. */
+  readonly view: DataView;
+  readonly end: number;
 }
 
 export interface TypedSink extends SinkLifetime {

@@ -4,23 +4,45 @@
  * invalid bytes, as Tetragon does.
  */
 export class JsonWriter {
+  /** What was written is `buffer[start .. length]`; `start` is 0 except behind what others have in a buffer of theirs. */
   buffer: Buffer;
-  /** Bytes written since the last `reset`. */
+  start = 0;
   length = 0;
+  /** The same bytes as `buffer`. */
+  view: DataView;
+  #own: Buffer;
+  #ownView: DataView;
 
   constructor(capacity = 64 * 1024) {
-    this.buffer = Buffer.allocUnsafe(capacity);
+    this.#own = Buffer.allocUnsafe(capacity);
+    this.#ownView = viewOf(this.#own);
+    this.buffer = this.#own;
+    this.view = this.#ownView;
   }
 
   /** Forgets what was written; gives back the memory of an unusually large event. */
   reset(): void {
+    if (this.#own.length > maxIdleCapacity) this.#setOwn(Buffer.allocUnsafe(maxIdleCapacity));
+    this.buffer = this.#own;
+    this.view = this.#ownView;
+    this.start = 0;
     this.length = 0;
-    if (this.buffer.length > maxIdleCapacity) this.buffer = Buffer.allocUnsafe(maxIdleCapacity);
+  }
+
+  /**
+   * Forgets what was written and goes on at `position` of a buffer that somebody lends, until the next `reset`. What does
+   * not fit there goes to the writer's own buffer, with all that was written since: `buffer` tells.
+   */
+  borrow(buffer: Buffer, view: DataView, position: number): void {
+    this.buffer = buffer;
+    this.view = view;
+    this.start = position;
+    this.length = position;
   }
 
   /** A copy of what was written. */
   take(): Buffer {
-    return Buffer.from(this.buffer.subarray(0, this.length));
+    return Buffer.from(this.buffer.subarray(this.start, this.length));
   }
 
   /** Bytes that are JSON already. */
@@ -76,6 +98,39 @@ export class JsonWriter {
     }
   }
 
+  /** The same for bytes of which there is a view too: four at once, as far as they stand for themselves. */
+  escapedWords(bytes: Buffer, view: DataView, start: number, end: number): void {
+    this.reserve(end - start);
+    const { view: target } = this;
+    let index = start;
+    let out = this.length;
+    for (; index + 4 <= end; index += 4, out += 4) {
+      const word = view.getInt32(index, true);
+      if (!isPlainWord(word)) break;
+      target.setInt32(out, word, true);
+    }
+    this.length = out;
+    if (index < end) this.escaped(bytes, index, end);
+  }
+
+  /** `.123456789`, or 3 or 6 digits when the rest are zeros, or nothing; below 10^9. */
+  fraction(nanoseconds: number): void {
+    if (nanoseconds === 0) return;
+    this.reserve(maxFractionBytes);
+    const { view } = this;
+    const millis = (nanoseconds / 1_000_000) | 0;
+    const rest = nanoseconds - millis * 1_000_000;
+    view.setUint8(this.length, DOT);
+    view.setInt32(this.length + 1, threeDigits[millis]!, true);
+    this.length += 4;
+    if (rest === 0) return;
+    const micros = (rest / 1000) | 0;
+    const nanos = rest - micros * 1000;
+    view.setInt32(this.length, threeDigits[micros]!, true);
+    view.setInt32(this.length + 3, threeDigits[nanos]!, true);
+    this.length += nanos === 0 ? 3 : 6;
+  }
+
   /** An unsigned number below 2^32. */
   uint(value: number): void {
     this.reserve(10);
@@ -107,13 +162,6 @@ export class JsonWriter {
     this.uint64(low, high);
   }
 
-  /** Exactly `digits` decimal digits, with leading zeros. */
-  padded(value: number, digits: number): void {
-    this.reserve(digits);
-    writePadded(this.buffer, this.length, value, digits);
-    this.length += digits;
-  }
-
   /** Standard base64 with padding, without quotes. */
   base64(bytes: Buffer, start: number, end: number): void {
     this.reserve(Math.ceil((end - start) / 3) * 4);
@@ -140,11 +188,27 @@ export class JsonWriter {
 
   /** Makes room for `size` more bytes. */
   reserve(size: number): void {
-    const needed = this.length + size;
-    if (needed <= this.buffer.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
-    this.buffer.copy(larger, 0, 0, this.length);
-    this.buffer = larger;
+    if (this.length + size > this.buffer.length) this.#grow(size);
+  }
+
+  /** What was written goes on in a buffer of our own, as it must when the one at hand was lent. */
+  #grow(size: number): void {
+    const { buffer, start } = this;
+    const written = this.length - start;
+    const ownRoom = buffer === this.#own ? 2 * this.#own.length : this.#own.length;
+    if (written + size > this.#own.length || buffer === this.#own) {
+      this.#setOwn(Buffer.allocUnsafe(Math.max(written + size, ownRoom)));
+    }
+    buffer.copy(this.#own, 0, start, this.length);
+    this.buffer = this.#own;
+    this.view = this.#ownView;
+    this.start = 0;
+    this.length = written;
+  }
+
+  #setOwn(buffer: Buffer): void {
+    this.#own = buffer;
+    this.#ownView = viewOf(buffer);
   }
 
   #copyInline(bytes: Buffer, start: number, end: number): void {
@@ -241,6 +305,22 @@ function writePadded(buffer: Buffer, out: number, value: number, digits: number)
   }
 }
 
+/** Whether all four bytes stand for themselves in a JSON string: none below 0x20 or above 0x7f, no quote, no backslash. */
+function isPlainWord(word: number): boolean {
+  const quotes = word ^ 0x22222222;
+  const backslashes = word ^ 0x5c5c5c5c;
+  const special =
+    word |
+    ((word - 0x20202020) & ~word) |
+    ((quotes - 0x01010101) & ~quotes) |
+    ((backslashes - 0x01010101) & ~backslashes);
+  return (special & 0x80808080) === 0;
+}
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
+}
+
 function writeEscape(buffer: Buffer, out: number, byte: number): number {
   buffer[out] = BACKSLASH;
   const letter = shortEscapes[byte];
@@ -273,17 +353,25 @@ export function utf8Size(bytes: Buffer, index: number, end: number): number {
 }
 
 const QUOTE = 0x22;
+const DOT = 0x2e;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const EQUALS = 0x3d;
 const ZERO = 0x30;
 
 /** Below this a loop is faster than the call into the runtime's copy. */
-const inlineCopyBytes = 24;
+const inlineCopyBytes = 16;
 /** `\u0000` is the longest that one byte becomes. */
 const maxBytesPerByte = 6;
 const escapeChunkBytes = 16 * 1024;
 const maxIdleCapacity = 1024 * 1024;
+
+/** A dot and nine digits; the last word that is written has a byte more than the digits that count. */
+const maxFractionBytes = 11;
+/** `000` to `999` as the first three bytes of a little-endian word. */
+const threeDigits = Int32Array.from({ length: 1000 }, (_, value) =>
+  Buffer.from(`${String(value).padStart(3, '0')}\0`).readInt32LE(0),
+);
 
 const hexDigits = Buffer.from('0123456789abcdef');
 const base64Digits = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');

@@ -34,6 +34,11 @@ export class Throttles {
     return throttleEvent('THROTTLE_START', cgroup, header.ktimeLow, header.ktimeHigh);
   }
 
+  /** Whether nothing is throttled. */
+  get isIdle(): boolean {
+    return this.#nextEnd === Number.POSITIVE_INFINITY;
+  }
+
   /** Ends of throttling up to a time, in their order. */
   endedBy(ktimeLow: number, ktimeHigh: number): readonly ThrottleEvent[] {
     const now = timeOf(ktimeLow, ktimeHigh);

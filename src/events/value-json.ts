@@ -10,7 +10,7 @@ import type { EventValue, FileValue, SockaddrValue, SockValue } from './values.t
 export function writeArgument(writer: JsonWriter, value: EventValue, label: string): void {
   writeValue(writer, value);
   if (label !== '') {
-    writer.ascii(',"label":');
+    writer.raw(key.label);
     writer.text(label);
   }
   writer.ascii('}');
@@ -102,7 +102,7 @@ function writeFile(writer: JsonWriter, value: FileValue): void {
 }
 
 /** `"permission":"-rw-r--r--"}`; there are few different modes. */
-function encodedPermission(mode: number): Buffer {
+export function encodedPermission(mode: number): Buffer {
   const relevant = mode & 0xffff;
   let encoded = permissions[relevant];
   if (encoded === undefined) {
@@ -161,7 +161,8 @@ function writeAddress(writer: JsonWriter, name: Buffer, address: string): void {
 const QUOTE = 0x22;
 
 /** Members with what stands before their value. */
-const key = {
+export const key = {
+  label: Buffer.from(',"label":'),
   int: Buffer.from('{"int_arg":'),
   uint: Buffer.from('{"uint_arg":'),
   long: Buffer.from('{"long_arg":"'),
@@ -182,7 +183,8 @@ const key = {
   port: Buffer.from(',"port":'),
 } as const;
 
-const fileKeys = {
+/** Up to the members of the file. */
+export const fileKeys = {
   file: Buffer.from('{"file_arg":{'),
   path: Buffer.from('{"path_arg":{'),
   linux_binprm: Buffer.from('{"linux_binprm_arg":{'),

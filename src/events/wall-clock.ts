@@ -4,9 +4,13 @@ import type { JsonWriter } from './json-writer.ts';
 export class WallClock {
   #offsetSeconds = 0;
   #offsetNanoseconds = 0;
-  /** Date and time of the last second written: events come many per second. */
-  #cachedSeconds = -1;
-  readonly #cachedText = Buffer.alloc(dateTimeBytes);
+  /** The second, since 1970, that `moveTo` went to last: events come many per second. */
+  second = Number.NaN;
+  /** That second as `2026-11-20T04:59:19`. */
+  readonly dateTime = Buffer.alloc(dateTimeBytes);
+  /** Nanoseconds since boot at which it begins; the low part may be negative. */
+  #startLow = Number.NaN;
+  #startHigh = 0;
 
   /** `bootToWallNs`: what to add to CLOCK_BOOTTIME to get nanoseconds since 1970. */
   constructor(bootToWallNs: bigint) {
@@ -21,6 +25,7 @@ export class WallClock {
       this.#offsetNanoseconds += 1e9;
       this.#offsetSeconds -= 1;
     }
+    this.#startLow = Number.NaN;
   }
 
   /** Seconds and nanoseconds since 1970. */
@@ -31,16 +36,27 @@ export class WallClock {
     return { seconds: seconds + this.#offsetSeconds + carry, nanoseconds: sum - carry * 1e9 };
   }
 
+  /** Moves `second` and `dateTime` to a time; returns the nanoseconds that have passed of that second. */
+  moveTo(ktimeLow: number, ktimeHigh: number): number {
+    const passed = (ktimeHigh - this.#startHigh) * 0x1_0000_0000 + (ktimeLow - this.#startLow);
+    return passed >= 0 && passed < 1e9 ? passed : this.#moveFar(ktimeLow, ktimeHigh);
+  }
+
   /** RFC 3339 in UTC with 0, 3, 6 or 9 digits of a second, as protobuf writes a Timestamp in JSON; without quotes. */
   write(writer: JsonWriter, ktimeLow: number, ktimeHigh: number): void {
-    const { seconds, nanoseconds } = this.wallTime(ktimeLow, ktimeHigh);
-    if (seconds !== this.#cachedSeconds) {
-      this.#cachedText.write(dateTimeText(seconds), 'latin1');
-      this.#cachedSeconds = seconds;
-    }
-    writer.raw(this.#cachedText);
-    writeFraction(writer, nanoseconds);
+    const nanoseconds = this.moveTo(ktimeLow, ktimeHigh);
+    writer.raw(this.dateTime);
+    writer.fraction(nanoseconds);
     writer.byte(0x5a); // Z
+  }
+
+  #moveFar(ktimeLow: number, ktimeHigh: number): number {
+    const { seconds, nanoseconds } = this.wallTime(ktimeLow, ktimeHigh);
+    if (seconds !== this.second) this.dateTime.write(dateTimeText(seconds), 'latin1');
+    this.second = seconds;
+    this.#startLow = ktimeLow - nanoseconds;
+    this.#startHigh = ktimeHigh;
+    return nanoseconds;
   }
 }
 
@@ -66,16 +82,6 @@ function splitNanoseconds(low: number, high: number): WallTime {
   return { seconds: high * 4 + carried, nanoseconds: rest - carried * 1e9 };
 }
 
-function writeFraction(writer: JsonWriter, nanoseconds: number): void {
-  // Below 10^9, so a 32-bit integer: its remainders are much cheaper than those of a double.
-  const fraction = nanoseconds | 0;
-  if (fraction === 0) return;
-  writer.byte(0x2e); // .
-  if (fraction % 1_000 !== 0) writer.padded(fraction, 9);
-  else if (fraction % 1_000_000 !== 0) writer.padded(fraction / 1_000, 6);
-  else writer.padded(fraction / 1_000_000, 3);
-}
-
 /** `2026-11-20T04:59:19`; times that no calendar of four-digit years has become the nearest that it has. */
 function dateTimeText(seconds: number): string {
   const clamped = Math.min(Math.max(seconds, firstSecond), lastSecond);
@@ -84,7 +90,7 @@ function dateTimeText(seconds: number): string {
 
 const billion = 1_000_000_000n;
 /** Bytes of `2026-11-20T04:59:19`. */
-const dateTimeBytes = 19;
+export const dateTimeBytes = 19;
 /** 0000-01-01 and 9999-12-31T23:59:59. */
 const firstSecond = -62_167_219_200;
 const lastSecond = 253_402_300_799;

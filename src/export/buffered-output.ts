@@ -1,3 +1,4 @@
+import type { LinePlace } from '../events/event-sink.ts';
 import { LineQueue } from './line-queue.ts';
 import type { OutputDevice } from './output-device.ts';
 
@@ -108,6 +109,18 @@ export class BufferedOutput {
     else this.#accept(line, start, end);
   }
 
+  /** A place for the next line, to be made there and taken by `takeLine`; undefined when it has to be appended. */
+  lend(): LinePlace | undefined {
+    const isOpen = this.broken === undefined && this.#closeDeadline === undefined && !this.#dropping;
+    return isOpen ? this.#queue.lend() : undefined;
+  }
+
+  /** Takes the line that was made at the place that `lend` gave. */
+  takeLine(place: LinePlace, end: number): void {
+    this.#queue.takeLine(place, end);
+    this.#writeWhenReady();
+  }
+
   /** Takes a line that is about the events and not one of them. */
   appendNotice(line: Buffer): void {
     if (this.broken !== undefined || this.#state === 'finished') return;
@@ -164,8 +177,12 @@ export class BufferedOutput {
       this.#drop('buffer_full', 1);
       return;
     }
-    const ready = this.#state === 'idle' || this.#state === 'pacing';
-    if (ready && this.#queue.bytes >= this.#batchBytes) this.#write();
+    this.#writeWhenReady();
+  }
+
+  #writeWhenReady(): void {
+    if (this.#queue.bytes < this.#batchBytes) return;
+    if (this.#state === 'idle' || this.#state === 'pacing') this.#write();
   }
 
   #hasRoom(): boolean {

@@ -1,4 +1,4 @@
-import type { LineSink } from '../events/event-sink.ts';
+import type { LinePlace, LineSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
 import type { BufferedOutput } from './buffered-output.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -49,6 +49,15 @@ export class JsonSink implements LineSink {
       const cut = this.#cut(line, start, end);
       this.output.append(cut, 0, cut.length);
     }
+  }
+
+  /** Lines that are counted or cut have to be written. */
+  lend(): LinePlace | undefined {
+    return this.#limit === undefined && this.#cut === undefined ? this.output.lend() : undefined;
+  }
+
+  takeLine(place: LinePlace, end: number): void {
+    this.output.takeLine(place, end);
   }
 
   isBehind(): boolean {

@@ -1,3 +1,5 @@
+import type { LinePlace } from '../events/event-sink.ts';
+
 /** Bytes to write: `bytes[start .. end]`, in which `lines` lines end. */
 export interface PendingPart {
   readonly bytes: Buffer;
@@ -16,8 +18,8 @@ export class LineQueue {
   readonly maxBytes: number;
   readonly #chunkBytes: number;
   readonly #chunks: Chunk[] = [];
-  /** One used-up chunk is kept: at a steady rate nothing is allocated. */
-  #spare: Chunk | undefined;
+  /** Used-up chunks: at a steady rate nothing is allocated, and no new memory is touched. */
+  readonly #spares: Chunk[] = [];
 
   constructor(chunkBytes: number, maxBytes: number) {
     this.#chunkBytes = chunkBytes;
@@ -44,6 +46,31 @@ export class LineQueue {
     chunk.end += size;
     chunk.lines++;
     this.bytes += size;
+  }
+
+  /**
+   * The place behind the last line, for one that is made there: at least `lentBytes`. Undefined when there may be no room
+   * for so much, or chunks are too small to keep that free.
+   */
+  lend(): LinePlace | undefined {
+    if (this.bytes + lentBytes > this.maxBytes || this.#chunkBytes < smallestLentChunk) return undefined;
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.end + lentBytes <= last.bytes.length) return last;
+    if (this.#spares.length === 0) this.#spares.push(newChunk(this.#chunkBytes));
+    return this.#spares.at(-1);
+  }
+
+  /** Adds the line that was made at the place that `lend` gave. */
+  takeLine(place: LinePlace, end: number): void {
+    let chunk = this.#chunks.at(-1);
+    if (chunk !== place) {
+      chunk = this.#spares.pop();
+      if (chunk !== place || chunk === undefined) throw new Error('a line was made at a place that was not lent');
+      this.#chunks.push(chunk);
+    }
+    this.bytes += end - chunk.end;
+    chunk.end = end;
+    chunk.lines++;
   }
 
   get isEmpty(): boolean {
@@ -83,8 +110,9 @@ export class LineQueue {
       return lines;
     }
     this.#chunks.shift();
-    if (chunk.bytes.length === this.#chunkBytes) this.#spare = chunk;
-    return chunk.lines;
+    const { lines } = chunk;
+    if (chunk.bytes.length === this.#chunkBytes && this.#spares.length < mostSpares) this.#spares.push(emptied(chunk));
+    return lines;
   }
 
   /** The line at the front is written in part, to a place that is gone: begins with it anew. */
@@ -105,17 +133,29 @@ export class LineQueue {
   }
 
   #newChunk(size: number): Chunk {
-    const spare = this.#spare;
-    if (size > this.#chunkBytes || spare === undefined) {
-      return { bytes: Buffer.allocUnsafeSlow(Math.max(size, this.#chunkBytes)), start: 0, end: 0, lines: 0 };
-    }
-    this.#spare = undefined;
-    spare.start = 0;
-    spare.end = 0;
-    spare.lines = 0;
-    return spare;
+    if (size > this.#chunkBytes) return newChunk(size);
+    return this.#spares.pop() ?? newChunk(this.#chunkBytes);
   }
 }
+
+function newChunk(size: number): Chunk {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  return { bytes, view: new DataView(bytes.buffer), start: 0, end: 0, lines: 0 };
+}
+
+function emptied(chunk: Chunk): Chunk {
+  chunk.start = 0;
+  chunk.end = 0;
+  chunk.lines = 0;
+  return chunk;
+}
+
+/** What a batch of the ring needs. */
+const mostSpares = 16;
+/** Longer lines are made elsewhere and copied. */
+const lentBytes = 8 * 1024;
+/** So that what stays free at the end of chunks is little. */
+const smallestLentChunk = 8 * lentBytes;
 
 /** As many as one call to the system takes is 1,024. */
 const mostParts = 256;
@@ -127,6 +167,7 @@ export function viewsOf(parts: readonly PendingPart[]): Buffer[] {
 
 interface Chunk {
   readonly bytes: Buffer;
+  readonly view: DataView;
   start: number;
   end: number;
   /** Lines that end in `bytes[start .. end]`. */

@@ -1,5 +1,6 @@
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
-import { decodeHook, type HookRecord } from '../../src/events/decode.ts';
+import type { HookRecord } from '../../src/events/decode.ts';
+import { HookDecoder } from '../../src/events/hook-decoder.ts';
 import type { BpfObject } from '../../src/kernel/bpf-object.ts';
 import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import { testRun } from '../../src/kernel/test-run.ts';
@@ -45,10 +46,12 @@ export class LoadedFilter {
   /** The record is valid while `visit` runs. Throws when there is more than one, or one that cannot be decoded. */
   runWithRecord(context: Uint8Array, visit: (record: HookRecord) => void): number {
     const { returnValue } = testRun(this.#fd, { context });
+    const decoder = new HookDecoder();
     let records = 0;
     this.#ring.consume((data, offset, length) => {
-      const record = decodeHook(data, offset, length);
-      if (typeof record === 'string') throw new Error(`a record of the filter is ${record}`);
+      const { record } = decoder;
+      const error = decoder.decode(data, offset, length);
+      if (error !== undefined) throw new Error(`a record of the filter is ${error}`);
       if (record.planId !== this.plan.planId)
         throw new Error(`a record is of plan ${record.planId}, not ${this.plan.planId}`);
       if (++records > 1) throw new Error('one call sent more than one record');
