@@ -58,6 +58,7 @@ const printers: Readonly<Record<string, (value: never) => string>> = {
   process_credentials_arg: ({ uid, euid, gid, egid }: Credentials) =>
     `uid=${uid ?? 0} euid=${euid ?? 0} gid=${gid ?? 0} egid=${egid ?? 0}`,
   syscall_id: ({ id = 0 }: { id?: number }) => String(id),
+  user_ns_arg: ({ level, uid }: { level?: number; uid?: number }) => `level=${level ?? 0} owner=${uid ?? 0}`,
   capability_arg: ({ name, value = 0 }: { name?: string; value?: number }) => printable(name ?? String(value)),
   module_arg: nameText,
   net_dev_arg: nameText,

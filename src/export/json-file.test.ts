@@ -227,6 +227,7 @@ describe('places that take nothing', () => {
       );
       await sleep(5);
     }
+    await until(() => messages.length > 0);
     expect(statfsSync(mount).bavail).toBe(0);
     const during = sink.output.counters();
     expect(during.droppedLines.buffer_full).toBeGreaterThan(1000);

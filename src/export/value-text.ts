@@ -37,7 +37,7 @@ export function valueText(value: EventValue): string {
     case 'capability':
       return capabilityName(value.value);
     case 'bytes':
-      return quoted(textOf(value.bytes));
+      return quoted(textOf(value.bytes)) + (value.size > value.bytes.end - value.bytes.start ? '…' : '');
     case 'syscall':
       return String(value.id);
     default:
