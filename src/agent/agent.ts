@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
+import type { EventContent } from '../events/event-content.ts';
 import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
@@ -38,6 +39,7 @@ export interface AgentOptions {
   readonly sourceText: (file: string, line: number) => string;
   readonly withCredentials?: boolean;
   readonly withNamespaces?: boolean;
+  readonly content?: EventContent;
   /** Hides parts of the arguments of programs before anyone sees them. */
   readonly redact?: ArgumentRedactor | undefined;
   /** Bytes of the event ring, a power of two. */
@@ -110,6 +112,7 @@ export class Agent {
       options.runDirectory === undefined ? undefined : new RunDirectory(options.runDirectory, options.log);
     const { facts, objects, sinks, nodeName } = options;
     this.#pipeline = new EventPipeline({
+      ...options.content,
       nodeName,
       bootToWallNs: bootTimeOffsetNs(),
       sinks,

@@ -2,6 +2,7 @@ import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+import { contentOptions } from './content-options.ts';
 import { filterOptions } from './filter-options.ts';
 import { metricsOptions } from './metrics-options.ts';
 import { outputOptions } from './output-options.ts';
@@ -28,6 +29,7 @@ export const runOptions = {
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),
   'enable-process-cred': option(booleanType, false, 'show credentials and capabilities of processes'),
   'enable-process-ns': option(booleanType, false, 'show namespaces of processes'),
+  ...contentOptions,
   'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
   'cgroup-rate': optional(cgroupRateType, 'hold back events of a cgroup that makes more than this on one CPU: 1000,1s'),

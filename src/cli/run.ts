@@ -15,6 +15,7 @@ import { collectFacts } from '../kernel/facts.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
+import { eventContent } from './content-options.ts';
 import { UsageError } from './errors.ts';
 import { compileOutputFilters } from './filter-options.ts';
 import { openEventCounts, startMetrics } from './metrics-options.ts';
@@ -60,6 +61,7 @@ export async function runCommand(args: string[]): Promise<number> {
     facts,
     withCredentials: options['enable-process-cred'],
     withNamespaces: options['enable-process-ns'],
+    content: eventContent(options),
   };
   const filters = compileOutputFilters(options, { ...content, encoding: () => agent.encoding });
   const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);

@@ -52,6 +52,16 @@ export function choiceType<const Choice extends string>(choices: readonly Choice
   };
 }
 
+/** Several of the choices, with commas or from repeated flags. */
+export function choicesType<const Choice extends string>(
+  placeholder: string,
+  choices: readonly Choice[],
+): OptionType<readonly Choice[]> {
+  const choice = choiceType(choices);
+  const list = listType(placeholder);
+  return { ...list, parse: (text) => list.parse(text).map(choice.parse), show: (values) => values.join(',') };
+}
+
 export interface NumberRange {
   readonly min?: number;
   readonly max?: number;

@@ -69,8 +69,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   'cluster-name': missing(notYet),
   'enable-process-environment-variables': missing(notYet),
   'filter-environment-variables': missing(notYet),
-  'enable-ancestors': missing(notYet),
-  'username-metadata': missing(notYet, 'disabled'),
   'expose-stack-addresses': missing(notYet),
   'enable-export-aggregation': missing(notYet),
   'export-aggregation-window-size': unneeded(notYet),

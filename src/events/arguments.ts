@@ -49,6 +49,19 @@ export function argumentsText(argv: ArgumentRange): string {
   return text;
 }
 
+/**
+ * argv element by element, argv[0] first and empty ones included; nothing when they are not known one by one, because
+ * parts of them were redacted. Each is a range of `bytes`.
+ */
+export function* argumentElements({ bytes, start, end, joined }: ArgumentRange): Generator<TextRange> {
+  if (joined === true) return;
+  while (start < end) {
+    const stop = elementEnd(bytes, start, end);
+    yield { bytes, start, end: stop };
+    start = stop + 1;
+  }
+}
+
 /** True when there is nothing to write. */
 export function hasNoArguments(argv: ArgumentRange): boolean {
   if (argv.joined === true) return argv.end === argv.start;

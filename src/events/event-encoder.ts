@@ -1,6 +1,8 @@
+import { ancestorGroupOf, ancestorsOf } from './ancestors.ts';
 import { type ArgumentWriter, argumentWriter } from './argument-writer.ts';
-import type { EventHook, EventSelector } from './event-plan.ts';
-import type { Event, ExitEvent, HookEvent, ProcessEvent, ThrottleEvent } from './events.ts';
+import type { EventContent } from './event-content.ts';
+import type { EventArgument, EventHook, EventSelector } from './event-plan.ts';
+import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent, ThrottleEvent } from './events.ts';
 import { JsonWriter } from './json-writer.ts';
 import { LineStarts } from './line-starts.ts';
 import { signalName } from './names.ts';
@@ -8,6 +10,7 @@ import type { EncodedProcess, Process } from './process.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
 import { writeArgument } from './value-json.ts';
 import { returnValue } from './values.ts';
+import { verdictOf } from './verdict.ts';
 import { dateTimeBytes, type WallClock } from './wall-clock.ts';
 
 /**
@@ -21,6 +24,7 @@ export class EventEncoder {
   readonly #clock: WallClock;
   /** `},"node_name":"...","time":"` */
   readonly #envelope: Buffer;
+  readonly #content: EventContent;
   readonly #starts = new LineStarts();
   readonly #selectors = new WeakMap<EventSelector, EncodedSelector>();
   #selectorCount = 0;
@@ -28,7 +32,8 @@ export class EventEncoder {
   #selector: EventSelector | undefined;
   #encodedSelector: EncodedSelector | undefined;
 
-  constructor(processes: ProcessEncoder, clock: WallClock, nodeName: string) {
+  constructor(processes: ProcessEncoder, clock: WallClock, nodeName: string, content: EventContent = {}) {
+    this.#content = content;
     this.#processes = processes;
     this.#clock = clock;
     this.#envelope = Buffer.from(`},"node_name":${JSON.stringify(nodeName)},"time":"`);
@@ -56,14 +61,20 @@ export class EventEncoder {
     switch (event.kind) {
       case 'exec':
         this.#writeProcesses(execStart, event, event.process.tgid);
+        this.#writeAncestors(event);
         break;
       case 'exit':
         this.#writeProcesses(exitStart, event, event.process.tgid);
         this.#writeExit(event);
+        this.#writeAncestors(event);
         break;
       case 'hook':
         this.#writeHook(event);
         return;
+      case 'loader':
+        this.#writeLoader(event);
+        this.#writeAncestors(event);
+        break;
       case 'throttle':
         this.#writeThrottle(event);
         break;
@@ -85,6 +96,17 @@ export class EventEncoder {
     if (event.parent === undefined) return;
     writer.raw(parentKey);
     this.#writeProcess(event.parent, event.parent.tgid);
+  }
+
+  #writeAncestors(event: ProcessEvent): void {
+    if (this.#content.ancestors?.has(ancestorGroupOf(event)) !== true) return;
+    let separator = ancestorsKey;
+    for (const ancestor of ancestorsOf(event.process)) {
+      this.writer.raw(separator);
+      this.#writeProcess(ancestor, ancestor.tgid);
+      separator = comma;
+    }
+    if (separator === comma) this.writer.raw(listEnd);
   }
 
   #writeProcess(process: Process, tid: number): void {
@@ -119,6 +141,19 @@ export class EventEncoder {
     writer.byte(QUOTE);
   }
 
+  #writeLoader(event: LoaderEvent): void {
+    const { writer } = this;
+    const { path, buildId } = event;
+    writer.raw(loaderStart);
+    this.#writeProcess(event.process, event.process.tgid);
+    writer.ascii(',"path":');
+    writer.string(path.bytes, path.start, path.end);
+    if (buildId.length > 0) writer.ascii(`,"buildid":"${Buffer.from(buildId).toString('base64')}"`);
+    if (event.parent === undefined) return;
+    writer.raw(parentKey);
+    this.#writeProcess(event.parent, event.parent.tgid);
+  }
+
   #writeThrottle({ type, cgroup }: ThrottleEvent): void {
     const { writer } = this;
     writer.ascii(`{"process_throttle":{"type":"${type}","cgroup":`);
@@ -132,17 +167,28 @@ export class EventEncoder {
     for (let index = 0; index < encoded.arguments.length; index++) encoded.arguments[index]!(writer, event.record);
     const { returnArg } = event.selector.hook;
     const isReturn = encoded.showsReturn && returnArg !== undefined && event.returned !== undefined;
+    const endsList = isReturn || encoded.showsMore;
+    if (endsList) writer.raw(encoded.listEnd);
     if (isReturn) {
-      writer.raw(encoded.listEnd);
       writer.raw(returnKey);
       const value = returnValue(returnArg, event.returned.valueLow, event.returned.valueHigh);
       writeArgument(writer, value, returnArg.label);
     }
+    if (encoded.showsMore) this.#writeMore(event, encoded);
     const nanoseconds = this.#clock.moveTo(event.ktimeLow, event.ktimeHigh);
     if (encoded.tailSecond !== this.#clock.second) this.#setTailSecond(encoded);
-    writer.raw(isReturn ? encoded.tailAfterReturn : encoded.tail);
+    writer.raw(endsList ? encoded.tailAfterList : encoded.tail);
     writer.fraction(nanoseconds);
     writer.raw(hookEnd);
+  }
+
+  /** What few events have. */
+  #writeMore(event: HookEvent, { data }: EncodedSelector): void {
+    const { writer } = this;
+    if (data.length > 0) writer.raw(dataKey);
+    for (const write of data) write(writer, event.record);
+    if (data.length > 0) writer.raw(listEnd);
+    this.#writeAncestors(event);
   }
 
   /** All that stands before the first argument. */
@@ -171,7 +217,7 @@ export class EventEncoder {
     if (selector === this.#selector) return this.#encodedSelector!;
     let encoded = this.#selectors.get(selector);
     if (encoded === undefined) {
-      encoded = encodeSelector(selector, this.#selectorCount++, this.#envelope);
+      encoded = encodeSelector(selector, this.#selectorCount++, this.#envelope, this.#content);
       this.#selectors.set(selector, encoded);
     }
     this.#selector = selector;
@@ -189,36 +235,48 @@ interface EncodedSelector {
   readonly beforeArguments: Buffer;
   readonly arguments: readonly ArgumentWriter[];
   readonly showsReturn: boolean;
+  /** It has values of `data`, or ancestors. */
+  readonly showsMore: boolean;
+  readonly data: readonly ArgumentWriter[];
   /** `]`, or nothing when the hook has no arguments. */
   readonly listEnd: Buffer;
   /** `listEnd` and all that follows, up to the date and the second of the event's time. */
   readonly tail: Buffer;
   /** The same bytes without `listEnd`. */
-  readonly tailAfterReturn: Buffer;
+  readonly tailAfterList: Buffer;
   /** Second whose date and time are in `tail`. */
   tailSecond: number;
 }
 
-function encodeSelector(selector: EventSelector, index: number, envelope: Buffer): EncodedSelector {
+function encodeSelector(
+  selector: EventSelector,
+  index: number,
+  envelope: Buffer,
+  { withVerdict = false, ancestors }: EventContent,
+): EncodedSelector {
   const { hook } = selector;
-  const { before, after } = selectorMembers(selector);
+  const { before, after } = selectorMembers(selector, withVerdict);
+  const writers = (args: readonly EventArgument[]): ArgumentWriter[] =>
+    args.map((argument, position) => argumentWriter(argument, position === 0));
   const listEnd = Buffer.from(hook.args.length > 0 ? ']' : '');
   const tail = Buffer.concat([listEnd, Buffer.from(after), envelope, Buffer.alloc(dateTimeBytes)]);
   return {
     index,
     start: Buffer.from(`{"process_${hook.event}":{"process":`),
     beforeArguments: Buffer.from(hook.args.length > 0 ? `${before},"args":[` : before),
-    arguments: hook.args.map((argument, index) => argumentWriter(argument, index === 0)),
+    arguments: writers(hook.args),
     showsReturn: hook.event === 'kprobe',
+    showsMore: hook.data !== undefined || ancestors?.has(hook.event) === true,
+    data: writers(hook.data ?? []),
     listEnd,
     tail,
-    tailAfterReturn: tail.subarray(listEnd.length),
+    tailAfterList: tail.subarray(listEnd.length),
     tailSecond: Number.NaN,
   };
 }
 
 /** What stands before and behind `args` (and `return`). */
-function selectorMembers(selector: EventSelector): { before: string; after: string } {
+function selectorMembers(selector: EventSelector, withVerdict: boolean): { before: string; after: string } {
   const { hook } = selector;
   const action =
     members({ action: selector.action }) +
@@ -226,7 +284,13 @@ function selectorMembers(selector: EventSelector): { before: string; after: stri
   const message = members({ message: hook.message });
   const tags = hook.tags.length > 0 ? members({ tags: hook.tags }) : '';
   const policy = members({ policy_name: hook.policyName });
-  return orderedMembers(hook, { action, message, tags, policy });
+  const { before, after } = orderedMembers(hook, { action, message, tags, policy });
+  const additions = members({
+    severity: hook.severity ?? '',
+    mitre_techniques: hook.mitreTechniques ?? [],
+    verdict: withVerdict ? verdictOf(selector) : '',
+  });
+  return { before, after: after + additions };
 }
 
 interface SelectorMembers {
@@ -236,7 +300,7 @@ interface SelectorMembers {
   readonly policy: string;
 }
 
-/** The order of the fields differs between the three messages. */
+/** The order of the fields differs between the messages. */
 function orderedMembers(hook: EventHook, parts: SelectorMembers): { before: string; after: string } {
   const { action, message, tags, policy } = parts;
   switch (hook.event) {
@@ -255,9 +319,23 @@ function orderedMembers(hook: EventHook, parts: SelectorMembers): { before: stri
         before: members({ function_name: hook.functionName }) + policy + message,
         after: action + tags,
       };
+    case 'uprobe': {
+      const { path = '', symbol = '', offset = 0, refCtrOffset = 0 } = hook.uprobe ?? {};
+      const place = members({ offset: numberText(offset), ref_ctr_offset: numberText(refCtrOffset) });
+      return { before: members({ path, symbol }) + policy + message, after: tags + place + action };
+    }
+    case 'usdt': {
+      const { path = '', provider = '', name = '' } = hook.usdt ?? {};
+      return { before: members({ path, provider, name }) + policy + message, after: tags + action };
+    }
     default:
       return hook.event satisfies never;
   }
+}
+
+/** A 64-bit number as JSON has it, empty for 0. */
+function numberText(value: number): string {
+  return value === 0 ? '' : String(value);
 }
 
 /** `,"key":value` for each member that is not empty. Policy text comes from YAML and may hold lone surrogates. */
@@ -287,6 +365,11 @@ const execStart = Buffer.from('{"process_exec":{"process":');
 const exitStart = Buffer.from('{"process_exit":{"process":');
 const exitTimeKey = Buffer.from(',"time":"');
 const parentKey = Buffer.from(',"parent":');
+const loaderStart = Buffer.from('{"process_loader":{"process":');
+const ancestorsKey = Buffer.from(',"ancestors":[');
+const dataKey = Buffer.from(',"data":[');
+const comma = Buffer.from(',');
+const listEnd = Buffer.from(']');
 const returnKey = Buffer.from(',"return":');
 const lineEnd = Buffer.from('"}\n');
 const hookEnd = Buffer.from('Z"}\n');

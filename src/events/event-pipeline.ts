@@ -15,6 +15,7 @@ import {
   recordSize,
   type ThrottleRecord,
 } from './decode.ts';
+import type { EventContent } from './event-content.ts';
 import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
@@ -33,7 +34,7 @@ import { Throttles } from './throttles.ts';
 import { WallClock } from './wall-clock.ts';
 import { limits, namespaceOrder, processFlags, recordFlags, recordHeader, recordKinds } from './wire.ts';
 
-export interface EventPipelineOptions {
+export interface EventPipelineOptions extends EventContent {
   readonly nodeName: string;
   /** What to add to CLOCK_BOOTTIME to get nanoseconds since 1970. */
   readonly bootToWallNs: bigint;
@@ -114,13 +115,24 @@ export class EventPipeline {
       capacity: options.processCacheSize ?? 2 * limits.PROCESSES,
       graceSeconds,
       withCredentials,
-      withNamespaces,
+      withNamespaces: withNamespaces || options.users !== undefined,
       redact: options.redact,
     });
     this.#redact = options.redact;
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
-    this.encoding = { nodeName, clock: this.clock, withCredentials, withNamespaces, hostNamespaces };
-    this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName);
+    const { users, ancestors, withVerdict = false, withArgumentsList = false } = options;
+    this.encoding = {
+      nodeName,
+      clock: this.clock,
+      withCredentials,
+      withNamespaces,
+      hostNamespaces,
+      users,
+      ancestors,
+      withArgumentsList,
+      withVerdict,
+    };
+    this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName, this.encoding);
     this.#plans = new PlanTable(graceSeconds);
     this.#merger = new ReturnMerger(options.pendingReturns ?? limits.PENDING_RETURNS);
     this.#lines = options.sinks.filter((sink) => sink.takes === 'lines');

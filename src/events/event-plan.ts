@@ -41,18 +41,58 @@ export type KprobeAction =
 export interface EventHook {
   readonly policyName: string;
   readonly policyNamespace: string | undefined;
-  /** Decides the event: process_kprobe (fentry too), process_tracepoint (raw too) or process_lsm. */
-  readonly event: 'kprobe' | 'tracepoint' | 'lsm';
-  /** `__x64_sys_openat`, `security_file_open`; `file_open` for lsm; empty for tracepoints. */
+  /** Decides the event: process_kprobe (fentry too), process_tracepoint (raw too), process_lsm and so on. */
+  readonly event: 'kprobe' | 'tracepoint' | 'lsm' | 'uprobe' | 'usdt';
+  /** `__x64_sys_openat`, `security_file_open`; `file_open` for lsm; empty for others. */
   readonly functionName: string;
   /** Tracepoints only. */
   readonly subsystem: string;
   readonly tracepoint: string;
+  readonly uprobe?: UprobePlace;
+  readonly usdt?: UsdtPlace;
   readonly args: readonly EventArgument[];
   /** Set when the event waits for the return of the call. */
   readonly returnArg: EventArgument | undefined;
   readonly message: string;
   readonly tags: readonly string[];
+  /** Values that are no arguments of the call; kprobes and uprobes only. */
+  readonly data?: readonly EventArgument[];
+  /** From the annotations of the policy. */
+  readonly severity?: string;
+  readonly mitreTechniques?: readonly string[];
+}
+
+/** Where a uprobe is. */
+export interface UprobePlace {
+  readonly path: string;
+  readonly symbol: string;
+  /** In the file; 0 when the symbol says it. */
+  readonly offset: number;
+  readonly refCtrOffset: number;
+}
+
+/** Which USDT probe it is. */
+export interface UsdtPlace {
+  readonly path: string;
+  readonly provider: string;
+  readonly name: string;
+}
+
+/** A hook as metrics and people name it: `security_file_open`, `sched:sched_switch`, `/bin/bash/readline`. */
+export function hookName(hook: EventHook): string {
+  switch (hook.event) {
+    case 'kprobe':
+    case 'lsm':
+      return hook.functionName;
+    case 'tracepoint':
+      return `${hook.subsystem}:${hook.tracepoint}`;
+    case 'uprobe':
+      return `${hook.uprobe?.path}/${hook.uprobe?.symbol}`;
+    case 'usdt':
+      return `${hook.usdt?.path}/${hook.usdt?.provider}/${hook.usdt?.name}`;
+    default:
+      return hook.event satisfies never;
+  }
 }
 
 export interface EventArgument {

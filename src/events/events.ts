@@ -10,7 +10,7 @@ import { argumentValue, type EventValue, returnValue } from './values.ts';
 export type Event = ProcessEvent | ThrottleEvent | RateLimitEvent;
 
 /** What a process did. */
-export type ProcessEvent = ExecEvent | ExitEvent | HookEvent;
+export type ProcessEvent = ExecEvent | ExitEvent | HookEvent | LoaderEvent;
 
 interface EventTime {
   /** Time of the event in nanoseconds since boot. */
@@ -49,6 +49,14 @@ export interface ExitEvent extends EventBase {
   readonly signal: number;
 }
 
+/** A file with code was mapped. */
+export interface LoaderEvent extends EventBase {
+  readonly kind: 'loader';
+  readonly path: TextRange;
+  /** The bytes of the build id; empty when the file has none. */
+  readonly buildId: Uint8Array;
+}
+
 /** A call that one selector of one policy matched. */
 export interface HookEvent extends EventBase {
   readonly kind: 'hook';
@@ -65,9 +73,10 @@ export interface LabelledValue {
   readonly value: EventValue;
 }
 
-/** The arguments of a call, in the order of the policy. */
+/** The arguments of a call, in the order of the policy, and the values that are no arguments. */
 export function eventArguments(event: HookEvent): LabelledValue[] {
-  return event.selector.hook.args.map((argument) => ({ argument, value: argumentValue(event.record, argument) }));
+  const { args, data = [] } = event.selector.hook;
+  return [...args, ...data].map((argument) => ({ argument, value: argumentValue(event.record, argument) }));
 }
 
 /** The return value, when the hook asks for it and it was seen. */

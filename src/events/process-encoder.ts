@@ -1,13 +1,15 @@
-import { hasNoArguments, writeArguments } from './arguments.ts';
+import { argumentElements, hasNoArguments, writeArguments } from './arguments.ts';
 import { ByteArena } from './byte-arena.ts';
 import { writeCapabilities } from './credentials-json.ts';
+import type { EventContent } from './event-content.ts';
 import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
 import { secureBitNames } from './names.ts';
 import { type Credentials, type EncodedProcess, isNameless, type Process, type TextRange } from './process.ts';
+import { type UserDatabase, userNameOf } from './user-names.ts';
 import type { WallClock } from './wall-clock.ts';
 import { namespaceOrder, processFlags } from './wire.ts';
 
-export interface ProcessEncoderOptions {
+export interface ProcessEncoderOptions extends EventContent {
   readonly nodeName: string;
   readonly clock: WallClock;
   /** Adds `cap`, `process_credentials` and `binary_properties`. */
@@ -53,8 +55,11 @@ export class ProcessEncoder {
       this.#writeCredentials(process.credentials);
       this.#writeBinaryProperties(process);
     }
-    if (process.uid === undefined) writer.byte(CLOSING_BRACE);
-    else writer.raw((process.flags & processFlags.IN_INIT_TREE) === 0 ? notInInitTree : inInitTree);
+    if (this.#options.users !== undefined) this.#writeUser(process, this.#options.users);
+    if (process.uid !== undefined)
+      writer.raw((process.flags & processFlags.IN_INIT_TREE) === 0 ? notInInitTree : inInitTree);
+    if (this.#options.withArgumentsList === true) this.#writeArgumentsList(process);
+    writer.byte(CLOSING_BRACE);
     const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
     return {
       bytes,
@@ -117,6 +122,25 @@ export class ProcessEncoder {
     writer.raw(key.parentExecId);
     this.#writeExecId(process.parentKtimeLow, process.parentKtimeHigh, process.parentTgid);
     writer.byte(QUOTE);
+  }
+
+  #writeUser(process: Process, users: UserDatabase): void {
+    const name = userNameOf(process, users, this.#options.hostNamespaces);
+    if (name === undefined) return;
+    this.#writer.ascii(',"user":{"name":');
+    this.#writer.text(name);
+    this.#writer.byte(CLOSING_BRACE);
+  }
+
+  #writeArgumentsList({ image }: Process): void {
+    const writer = this.#writer;
+    let separator = ',"arguments_list":[';
+    for (const { bytes, start, end } of argumentElements(image.args)) {
+      writer.ascii(separator);
+      writer.string(bytes, start, end);
+      separator = ',';
+    }
+    if (separator === ',') writer.ascii(']');
   }
 
   #writeExecId(ktimeLow: number, ktimeHigh: number, tgid: number): void {
@@ -234,8 +258,8 @@ const key = {
   parentExecId: Buffer.from(',"parent_exec_id":"'),
   tid: Buffer.from(',"tid":'),
 } as const;
-const inInitTree = Buffer.from(',"in_init_tree":true}');
-const notInInitTree = Buffer.from(',"in_init_tree":false}');
+const inInitTree = Buffer.from(',"in_init_tree":true');
+const notInInitTree = Buffer.from(',"in_init_tree":false');
 
 const flagNames = [
   [processFlags.EXECVE, 'execve'],

@@ -1,6 +1,15 @@
 import type { Colors } from './colors.ts';
 import { type ArgumentText, type CallText, callDetails } from './compact-details.ts';
-import { compactLine, execText, exitText, type LineText, lossText, outcomeText, throttleText } from './compact-line.ts';
+import {
+  compactLine,
+  execText,
+  exitText,
+  type LineText,
+  loaderText,
+  lossText,
+  outcomeText,
+  throttleText,
+} from './compact-line.ts';
 import { type JsonArgument, jsonArgumentText } from './json-argument-text.ts';
 import { printable } from './printable.ts';
 
@@ -55,12 +64,8 @@ const describers: Readonly<Record<string, (content: Json) => PartText>> = {
   process_lsm: (content) => hookText(content, 'lsm', [content.function_name]),
   process_uprobe: (content) => hookText(content, 'uprobe', [content.path, content.symbol]),
   process_usdt: (content) => hookText(content, 'usdt', [content.path, content.provider, content.name]),
-  process_loader: ({ path, buildid }) => ({
-    emoji: '🧬',
-    tag: 'loader',
-    details: printable(path ?? ''),
-    outcome: buildid === undefined ? '' : Buffer.from(buildid, 'base64').toString('hex'),
-  }),
+  process_loader: ({ path, buildid }) =>
+    loaderText(printable(path ?? ''), Buffer.from(buildid ?? '', 'base64').toString('hex')),
   process_throttle: ({ type, cgroup }) => throttleText(type ?? '', cgroup ?? ''),
   rate_limit_info: ({ number_of_dropped_process_events: count }) => lossText(count ?? 0),
 };

@@ -36,6 +36,11 @@ export function exitText(processArguments: string, end: string): EventText {
   return { emoji: '💥', tag: 'exit', details: processArguments, outcome: end };
 }
 
+/** `buildId` is in hexadecimal digits, empty when there is none. */
+export function loaderText(path: string, buildId: string): EventText {
+  return { emoji: '🧬', tag: 'loader', details: path, outcome: buildId };
+}
+
 /** `type` is `THROTTLE_START` or `THROTTLE_STOP`. */
 export function throttleText(type: string, cgroup: string): EventText {
   const details = `${type.replace('THROTTLE_', '')} ${quoted(cgroup)}`;

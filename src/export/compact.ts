@@ -1,4 +1,5 @@
 import { argumentsText } from '../events/arguments.ts';
+import type { EventHook } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import { type Event, eventArguments, eventReturn, type HookEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
@@ -13,6 +14,7 @@ import {
   type EventText,
   execText,
   exitText,
+  loaderText,
   lossText,
   outcomeText,
   throttleText,
@@ -72,6 +74,8 @@ export function compactText(event: Event, options: CompactOptions): string {
     }
     case 'hook':
       return line(event.process, { ...callDetails(callText(event)), outcome: actionText(event) });
+    case 'loader':
+      return line(event.process, loaderText(printable(textOf(event.path)), Buffer.from(event.buildId).toString('hex')));
     case 'throttle':
       return compactLine({ source, binary: '', ...throttleText(event.type, textOf(event.cgroup)) }, options.colors);
     case 'rateLimit':
@@ -91,10 +95,26 @@ function callText(event: HookEvent): CallText {
   const returned = eventReturn(event);
   return {
     event: hook.event,
-    name: hook.event === 'tracepoint' ? [hook.subsystem, hook.tracepoint] : [hook.functionName],
+    name: callName(hook),
     args: eventArguments(event).map(({ value }) => argumentText(value)),
     returned: returned && argumentText(returned.value),
   };
+}
+
+function callName(hook: EventHook): string[] {
+  switch (hook.event) {
+    case 'kprobe':
+    case 'lsm':
+      return [hook.functionName];
+    case 'tracepoint':
+      return [hook.subsystem, hook.tracepoint];
+    case 'uprobe':
+      return [hook.uprobe?.path ?? '', hook.uprobe?.symbol ?? ''];
+    case 'usdt':
+      return [hook.usdt?.path ?? '', hook.usdt?.provider ?? '', hook.usdt?.name ?? ''];
+    default:
+      return hook.event satisfies never;
+  }
 }
 
 function argumentText(value: EventValue): ArgumentText {

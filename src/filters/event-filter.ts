@@ -1,3 +1,4 @@
+import { ancestorsOf } from '../events/ancestors.ts';
 import type { Event } from '../events/events.ts';
 import type { Process } from '../events/process.ts';
 import { containerId } from '../events/process-encoder.ts';
@@ -182,15 +183,7 @@ function remembered(test: ProcessTest): ProcessTest {
 
 /** Ancestors are those above the parent, as in Tetragon's events. */
 function ofAncestors(test: ProcessTest): ProcessTest {
-  return (process) => {
-    const parent = parentAbove(process);
-    let ancestor = parent === undefined ? undefined : parentAbove(parent);
-    for (let depth = 0; ancestor !== undefined && depth < maxDepth; depth++) {
-      if (test(ancestor)) return true;
-      ancestor = parentAbove(ancestor);
-    }
-    return false;
-  };
+  return (process) => ancestorsOf(process).some(test);
 }
 
 function ofDescendants(pids: ReadonlySet<number>): ProcessTest {

@@ -11,7 +11,7 @@ export function eventLines(encoding: () => ProcessEncoderOptions): (event: Event
   return (event) => {
     if (encoder === undefined) {
       const options = encoding();
-      encoder = new EventEncoder(new ProcessEncoder(options), options.clock, options.nodeName);
+      encoder = new EventEncoder(new ProcessEncoder(options), options.clock, options.nodeName, options);
     }
     encoder.encode(event);
     return encoder.writer.buffer.subarray(0, encoder.writer.length);

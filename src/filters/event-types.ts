@@ -26,6 +26,8 @@ export function eventTypeName(event: Event): EventTypeName {
       return 'PROCESS_EXEC';
     case 'exit':
       return 'PROCESS_EXIT';
+    case 'loader':
+      return 'PROCESS_LOADER';
     case 'hook':
       return hookTypes[event.selector.hook.event];
     case 'throttle':
@@ -46,4 +48,10 @@ export function parentOf(event: Event): Process | undefined {
   return 'parent' in event ? event.parent : undefined;
 }
 
-const hookTypes = { kprobe: 'PROCESS_KPROBE', tracepoint: 'PROCESS_TRACEPOINT', lsm: 'PROCESS_LSM' } as const;
+const hookTypes = {
+  kprobe: 'PROCESS_KPROBE',
+  tracepoint: 'PROCESS_TRACEPOINT',
+  lsm: 'PROCESS_LSM',
+  uprobe: 'PROCESS_UPROBE',
+  usdt: 'PROCESS_USDT',
+} as const;

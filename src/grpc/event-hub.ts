@@ -127,7 +127,7 @@ export class EventHub implements TypedSink {
   #newEncoder(): EventMessageEncoder {
     const encoding = this.#encoding!();
     const processes = new ProcessMessageEncoder(encoding, new ByteArena());
-    return new EventMessageEncoder(processes, encoding.clock, encoding.nodeName);
+    return new EventMessageEncoder(processes, encoding.clock, encoding.nodeName, encoding);
   }
 }
 

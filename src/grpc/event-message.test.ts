@@ -154,7 +154,7 @@ function bothSinks() {
 
 function encoderOf(options: ProcessEncoderOptions): EventMessageEncoder {
   const processes = new ProcessMessageEncoder(options, new ByteArena());
-  return new EventMessageEncoder(processes, options.clock, options.nodeName);
+  return new EventMessageEncoder(processes, options.clock, options.nodeName, options);
 }
 
 function decode(bytes: Buffer): Json {

@@ -1,8 +1,11 @@
-import type { EventHook, EventSelector } from '../events/event-plan.ts';
-import type { Event, ExitEvent, HookEvent, ProcessEvent } from '../events/events.ts';
+import { ancestorGroupOf, ancestorsOf } from '../events/ancestors.ts';
+import type { EventContent } from '../events/event-content.ts';
+import type { EventArgument, EventHook, EventSelector } from '../events/event-plan.ts';
+import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
 import type { Process } from '../events/process.ts';
 import { argumentValue, returnValue } from '../events/values.ts';
+import { verdictOf } from '../events/verdict.ts';
 import type { WallClock } from '../events/wall-clock.ts';
 import { type ProcessMessageEncoder, tidField } from './process-message.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
@@ -16,9 +19,11 @@ export class EventMessageEncoder {
   readonly #clock: WallClock;
   /** The encoded field `node_name`. */
   readonly #nodeName: Buffer;
+  readonly #content: EventContent;
   readonly #selectors = new WeakMap<EventSelector, EncodedSelector>();
 
-  constructor(processes: ProcessMessageEncoder, clock: WallClock, nodeName: string) {
+  constructor(processes: ProcessMessageEncoder, clock: WallClock, nodeName: string, content: EventContent = {}) {
+    this.#content = content;
     this.#processes = processes;
     this.#clock = clock;
     this.writer.string(envelope.nodeName, nodeName);
@@ -32,6 +37,7 @@ export class EventMessageEncoder {
       case 'exec': {
         const start = writer.open(envelope.exec);
         this.#writeProcesses(event, event.process.tgid);
+        this.#writeAncestors(3, event);
         writer.close(start);
         break;
       }
@@ -40,6 +46,9 @@ export class EventMessageEncoder {
         break;
       case 'hook':
         this.#writeHook(event);
+        break;
+      case 'loader':
+        this.#writeLoader(event);
         break;
       case 'throttle': {
         const start = writer.open(envelope.throttle);
@@ -72,6 +81,11 @@ export class EventMessageEncoder {
     if (event.parent !== undefined) this.#writeProcess(2, event.parent, event.parent.tgid);
   }
 
+  #writeAncestors(field: number, event: ProcessEvent): void {
+    if (this.#content.ancestors?.has(ancestorGroupOf(event)) !== true) return;
+    for (const ancestor of ancestorsOf(event.process)) this.#writeProcess(field, ancestor, ancestor.tgid);
+  }
+
   #writeProcess(field: number, process: Process, tid: number): void {
     const { bytes, middle } = this.#processes.encode(process);
     this.writer.splitMessage(field, bytes, middle, tidField, tid);
@@ -84,6 +98,19 @@ export class EventMessageEncoder {
     writer.string(3, signalName(event.signal));
     writer.uint(4, event.status);
     this.#writeTime(5, event);
+    this.#writeAncestors(6, event);
+    writer.close(start);
+  }
+
+  #writeLoader(event: LoaderEvent): void {
+    const { writer } = this;
+    const { path, buildId } = event;
+    const start = writer.open(envelope.loader);
+    this.#writeProcess(1, event.process, event.process.tgid);
+    writer.text(2, path.bytes, path.start, path.end);
+    if (buildId.length > 0) writer.bytes(3, buildId);
+    if (event.parent !== undefined) this.#writeProcess(4, event.parent, event.parent.tgid);
+    this.#writeAncestors(5, event);
     writer.close(start);
   }
 
@@ -94,22 +121,27 @@ export class EventMessageEncoder {
     const start = writer.open(envelope[hook.event]);
     this.#writeProcesses(event, event.tid);
     writer.raw(encoded.beforeArguments);
-    const argumentField = argumentFields[hook.event];
-    for (const argument of hook.args) {
-      writeArgument(writer, argumentField, argumentValue(event.record, argument), argument.label);
-    }
+    const fields = listFields[hook.event];
+    this.#writeArguments(fields.args, hook.args, event);
     if (hook.event === 'kprobe' && hook.returnArg !== undefined && event.returned !== undefined) {
       const value = returnValue(hook.returnArg, event.returned.valueLow, event.returned.valueHigh);
       writeArgument(writer, returnField, value, hook.returnArg.label);
     }
     writer.raw(encoded.afterArguments);
+    if (hook.data !== undefined && 'data' in fields) this.#writeArguments(fields.data, hook.data, event);
+    this.#writeAncestors(fields.ancestors, event);
     writer.close(start);
+  }
+
+  #writeArguments(field: number, args: readonly EventArgument[], event: HookEvent): void {
+    for (const argument of args)
+      writeArgument(this.writer, field, argumentValue(event.record, argument), argument.label);
   }
 
   #encodedSelector(selector: EventSelector): EncodedSelector {
     let encoded = this.#selectors.get(selector);
     if (encoded === undefined) {
-      encoded = encodeSelector(selector);
+      encoded = encodeSelector(selector, this.#content);
       this.#selectors.set(selector, encoded);
     }
     return encoded;
@@ -122,7 +154,7 @@ interface EncodedSelector {
   readonly afterArguments: Buffer;
 }
 
-function encodeSelector(selector: EventSelector): EncodedSelector {
+function encodeSelector(selector: EventSelector, { withVerdict = false }: EventContent): EncodedSelector {
   const { hook } = selector;
   const action = kprobeActions[selector.action];
   const monitoredAction = selector.monitoredAction === undefined ? 0 : kprobeActions[selector.monitoredAction];
@@ -150,10 +182,30 @@ function encodeSelector(selector: EventSelector): EncodedSelector {
       after.uint(8, action);
       for (const tag of hook.tags) after.presentString(9, tag);
       break;
+    case 'uprobe':
+      before.string(3, hook.uprobe?.path ?? '');
+      before.string(4, hook.uprobe?.symbol ?? '');
+      before.string(5, hook.policyName);
+      writeMessageAndTags(after, hook, 6, 8);
+      after.uint(10, hook.uprobe?.offset ?? 0);
+      after.uint(11, hook.uprobe?.refCtrOffset ?? 0);
+      after.uint(12, action);
+      break;
+    case 'usdt':
+      before.string(3, hook.usdt?.path ?? '');
+      before.string(4, hook.usdt?.provider ?? '');
+      before.string(5, hook.usdt?.name ?? '');
+      before.string(6, hook.policyName);
+      writeMessageAndTags(after, hook, 7, 9);
+      after.uint(11, action);
+      break;
     default:
       hook.event satisfies never;
   }
-  after.uint(monitorActionField, monitoredAction);
+  after.uint(additions.monitorAction, monitoredAction);
+  after.string(additions.severity, hook.severity ?? '');
+  for (const technique of hook.mitreTechniques ?? []) after.presentString(additions.mitreTechniques, technique);
+  if (withVerdict) after.string(additions.verdict, verdictOf(selector));
   return { beforeArguments: before.take(), afterArguments: after.take() };
 }
 
@@ -168,17 +220,27 @@ const envelope = {
   exit: 5,
   kprobe: 9,
   tracepoint: 10,
+  loader: 11,
+  uprobe: 12,
   throttle: 27,
   lsm: 28,
+  usdt: 29,
   rateLimitInfo: 40001,
   nodeName: 1000,
   time: 1001,
 } as const;
 
 const throttleTypes = { THROTTLE_START: 1, THROTTLE_STOP: 2 } as const;
-const argumentFields = { kprobe: 4, tracepoint: 6, lsm: 7 } as const;
+const listFields = {
+  kprobe: { args: 4, ancestors: 13, data: 14 },
+  tracepoint: { args: 6, ancestors: 11 },
+  lsm: { args: 7, ancestors: 10 },
+  uprobe: { args: 7, ancestors: 9, data: 13 },
+  usdt: { args: 8, ancestors: 10 },
+} as const;
 const returnField = 5;
-const monitorActionField = 10000;
+/** Fields of all hook events that Tetragon does not have. */
+const additions = { monitorAction: 10000, severity: 10001, mitreTechniques: 10002, verdict: 10003 } as const;
 
 /** Numbers of `KprobeAction`. */
 const kprobeActions = {

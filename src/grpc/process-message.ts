@@ -1,4 +1,4 @@
-import { type ArgumentsWriter, hasNoArguments, writeArguments } from '../events/arguments.ts';
+import { type ArgumentsWriter, argumentElements, hasNoArguments, writeArguments } from '../events/arguments.ts';
 import type { ByteArena } from '../events/byte-arena.ts';
 import { type Credentials, isNameless, type Process, type TextRange } from '../events/process.ts';
 import {
@@ -8,6 +8,7 @@ import {
   type ProcessEncoderOptions,
   raisedFlags,
 } from '../events/process-encoder.ts';
+import { type UserDatabase, userNameOf } from '../events/user-names.ts';
 import { namespaceOrder, processFlags } from '../events/wire.ts';
 import { writeCapabilities, writeSecureBits } from './credentials-message.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
@@ -69,9 +70,11 @@ export class ProcessMessageEncoder {
       this.#writeCredentials(process.credentials);
       this.#writeBinaryProperties(process);
     }
+    if (this.#options.users !== undefined) this.#writeUser(process, this.#options.users);
     if (process.uid !== undefined) {
       writer.wrappedUint(fields.inInitTree, (process.flags & processFlags.IN_INIT_TREE) === 0 ? 0 : 1);
     }
+    if (this.#options.withArgumentsList === true) this.#writeArgumentsList(process);
     const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
     return { bytes: bytes.subarray(start, end), middle };
   }
@@ -99,6 +102,19 @@ export class ProcessMessageEncoder {
     const start = this.#writer.open(fields.arguments);
     writeArguments(this.#argumentsWriter, image.args, quote);
     this.#writer.close(start);
+  }
+
+  #writeUser(process: Process, users: UserDatabase): void {
+    const name = userNameOf(process, users, this.#options.hostNamespaces);
+    if (name === undefined) return;
+    const start = this.#writer.open(fields.user);
+    this.#writer.string(1, name);
+    this.#writer.close(start);
+  }
+
+  #writeArgumentsList({ image }: Process): void {
+    for (const { bytes, start, end } of argumentElements(image.args))
+      this.#writer.presentText(fields.argumentsList, bytes, start, end);
   }
 
   #writeOrigin(process: Process): void {
@@ -184,7 +200,9 @@ const fields = {
   tid: 16,
   processCredentials: 17,
   binaryProperties: 18,
+  user: 19,
   inInitTree: 20,
+  argumentsList: 10000,
 } as const;
 
 /** Field number of `Process.tid`. */

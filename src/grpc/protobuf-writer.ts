@@ -111,6 +111,13 @@ export class ProtobufWriter {
     this.close(start);
   }
 
+  /** Bytes as they are. */
+  bytes(field: number, bytes: Uint8Array): void {
+    const start = this.open(field);
+    this.raw(Buffer.from(bytes));
+    this.close(start);
+  }
+
   /** Text of the kernel, left out when it is empty. */
   text(field: number, bytes: Buffer, start: number, end: number): void {
     if (end > start) this.presentText(field, bytes, start, end);

@@ -1,3 +1,4 @@
+import { hookName } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import type { Event, HookEvent } from '../events/events.ts';
 import type { Process } from '../events/process.ts';
@@ -68,8 +69,8 @@ export class EventCounts implements TypedSink {
   #countHook(event: HookEvent): void {
     const { hook } = event.selector;
     const labels = this.#labelsOf(event.process);
-    const name = hook.event === 'tracepoint' ? `${hook.subsystem}:${hook.tracepoint}` : hook.functionName;
-    this.policyEvents.series({ policy: hook.policyName, hook: `${hook.event}:${name}`, ...labels }).value++;
+    const labelled = { policy: hook.policyName, hook: `${hook.event}:${hookName(hook)}`, ...labels };
+    this.policyEvents.series(labelled).value++;
     if (hook.subsystem !== 'raw_syscalls') return;
     const [number] = hook.args;
     const value = number === undefined ? undefined : argumentValue(event.record, number);

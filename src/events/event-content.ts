@@ -1,0 +1,14 @@
+import type { AncestorGroup } from './ancestors.ts';
+import type { UserDatabase } from './user-names.ts';
+
+/** What events show besides what they always do; nothing by default. */
+export interface EventContent {
+  /** Events that show the processes above the parent. */
+  readonly ancestors?: ReadonlySet<AncestorGroup> | undefined;
+  /** Adds `verdict` to hook events. */
+  readonly withVerdict?: boolean;
+  /** Adds `user` to processes of the host. */
+  readonly users?: UserDatabase | undefined;
+  /** Adds `arguments_list` to processes. */
+  readonly withArgumentsList?: boolean;
+}
