@@ -98,6 +98,7 @@ const samplePolicy: Policy = {
   name: 'probe',
   namespace: undefined,
   mode: 'enforce',
+  annotations: { severity: undefined, mitreTechniques: [] },
   hooks: [],
   position,
 };

@@ -43,13 +43,15 @@ function explainSearch(spec: PlanSpec, names: ValueNames): string {
 function explainEvent(plan: HookPlan, spec: PlanSpec, names: ValueNames): string[] {
   const events = spec.selectors.map((selector) => plan.events.selectors[selector.bit]!);
   if (!events.some((event) => event.post)) return ['event: none'];
-  const { event, args, returnArg, message, tags } = events[0]!.hook;
+  const { event, args, returnArg, message, tags, severity, mitreTechniques = [] } = events[0]!.hook;
   const shown = args.map(({ value, label }) => withLabel(names.get(value)!, label));
   if (returnArg !== undefined) shown.push(withLabel(`return value as ${returnArg.type}`, returnArg.label));
   const parts = [
     shown.length === 0 ? `event: process_${event}` : `event: process_${event} with ${joinWords(shown, 'and')}`,
     message === '' ? '' : `message ${quote(message)}`,
     tags.length === 0 ? '' : `tags ${tags.map(quote).join(', ')}`,
+    severity === undefined ? '' : `severity ${severity}`,
+    mitreTechniques.length === 0 ? '' : `MITRE ATT&CK ${mitreTechniques.join(', ')}`,
   ];
   return [parts.filter((part) => part !== '').join('; ')];
 }

@@ -51,6 +51,13 @@ describe.each(kernels)('explainPolicies on %s', (kernel) => {
 describe('explainPolicies', () => {
   const facts = factsOf('debian-6.12');
 
+  test('shows what the annotations of a policy add to its events', () => {
+    const annotations = 'annotations: {jatai.io/severity: high, jatai.io/mitre-attack: "T1055,T1059.004"}';
+    const yaml = functionPolicy('tcp_connect', '- matchActions: [{action: Post}]');
+    const text = explain(yaml.replace('name: example\n', `name: example\n  ${annotations}\n`), facts);
+    expect(text).toContain('severity high; MITRE ATT&CK T1055, T1059.004\n');
+  });
+
   test('shows instructions with the lines of the policy, those of the return program too', () => {
     const yaml = readFileSync(join(goldenFolder, 'failed-opens.yaml'), 'utf8');
     const text = explain(yaml, facts, { file: 'failed-opens.yaml', instructions: true });

@@ -327,6 +327,7 @@ class PlanBuilder {
         : hook.kind === 'tracepoint' || hook.kind === 'rawTracepoint'
           ? 'tracepoint'
           : 'kprobe';
+    const { severity, mitreTechniques } = policy.annotations;
     const [subsystem = '', tracepoint = ''] = event === 'tracepoint' ? hook.target.split('/') : [];
     return {
       policyName: policy.name,
@@ -348,6 +349,8 @@ class PlanBuilder {
             },
       message: hook.message,
       tags: hook.tags,
+      ...(severity === undefined ? {} : { severity }),
+      ...(mitreTechniques.length === 0 ? {} : { mitreTechniques }),
     };
   }
 }

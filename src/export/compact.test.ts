@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { EventPipeline } from '../events/event-pipeline.ts';
-import type { EventArgument, EventSelector } from '../events/event-plan.ts';
+import type { EventArgument, EventHook, EventSelector } from '../events/event-plan.ts';
 import type { Event } from '../events/events.ts';
+import { type Process, wholeRange } from '../events/process.ts';
 import {
   type ExecFields,
   execBytes,
@@ -14,6 +15,7 @@ import {
   throttleBytes,
 } from '../events/test-record.ts';
 import { processFlags } from '../events/wire.ts';
+import { processOf } from '../filters/event-types.ts';
 import { colorsFor } from './colors.ts';
 import { compactText } from './compact.ts';
 
@@ -80,7 +82,7 @@ describe('compactText of process events', () => {
 });
 
 interface Call {
-  readonly event?: 'kprobe' | 'tracepoint' | 'lsm';
+  readonly event?: EventHook['event'];
   readonly name: string;
   readonly args: readonly (readonly [EventArgument['type'], Buffer])[];
   readonly action?: EventSelector['action'];
@@ -98,6 +100,8 @@ function callText({ event = 'kprobe', name, args, action, monitoredAction, retur
       functionName: name,
       subsystem,
       tracepoint,
+      uprobe: { path: '/bin/bash', symbol: name, offset: 0, refCtrOffset: 0 },
+      usdt: { path: '/lib/libc.so.6', provider: 'libc', name },
       args: args.map(([type], value) => ({ value, type, spelledType: type, label: '' })),
       returnArg: returned === undefined ? undefined : { value: -1, type: 'sint32', spelledType: 'int', label: '' },
       message: '',
@@ -152,6 +156,8 @@ describe('compactText of calls', () => {
       { event: 'lsm', name: 'file_open', args: [file], action: 'KPROBE_ACTION_OVERRIDE' },
       '🔒 LSM     file_open /etc/passwd OVERRIDE',
     ],
+    [{ event: 'uprobe', name: 'readline', args: [text('x')] }, '🕵️ uprobe  /bin/bash readline x'],
+    [{ event: 'usdt', name: 'setjmp', args: [number(1)] }, '🕵️ usdt    /lib/libc.so.6 libc setjmp 1'],
     [
       { event: 'lsm', name: 'file_open', args: [file], monitoredAction: 'KPROBE_ACTION_SIGKILL' },
       '🔒 LSM     file_open /etc/passwd would SIGKILL',
@@ -160,6 +166,20 @@ describe('compactText of calls', () => {
   for (const [call, expected] of cases) {
     test(`${call.event ?? 'kprobe'} ${call.name} (${expected})`, () => expect(callText(call)).toBe(expected));
   }
+});
+
+test('compactText of a mapped file', () => {
+  let process: Process | undefined;
+  const write = (event: Event): void => {
+    process = processOf(event);
+  };
+  const sinks = [{ takes: 'events' as const, write, flush: () => {}, close: () => {} }];
+  const pipeline = new EventPipeline({ nodeName: 'node1', bootToWallNs: 0n, sinks });
+  const record = exec();
+  pipeline.handle(record, 0, record.length);
+  const loaded = { process: process!, parent: undefined, ktimeLow: 0, ktimeHigh: 0, buildId: Buffer.of(0xab, 0x1) };
+  const event: Event = { kind: 'loader', ...loaded, path: wholeRange(Buffer.from('/lib/a b.so')) };
+  expect(compactText(event, plain)).toBe('🧬 loader  node1 /usr/bin/curl /lib/a b.so ab01');
 });
 
 describe('colorsFor', () => {

@@ -92,6 +92,8 @@ describe('a CEL expression', () => {
     ['cidr("10.0.0.0/8").containsIP(ip("10.1.2.3")) && process_exec.process.pid == 10u', ['exec 10']],
     ['!isIP(process_exec.process.binary) && process_exec.process.pid == 10u', ['exec 10']],
     ['process_exec.process.docker != ""', ['exec 40']],
+    ['process_kprobe.severity in ["high", "critical"]', ['hook 40']],
+    ['process_kprobe.mitre_techniques.exists(t, t.startsWith("T1003"))', ['hook 40']],
   ];
   for (const [expression, expected] of cases) {
     test(`${expression} matches ${expected.length} events`, () => {

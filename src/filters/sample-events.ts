@@ -83,6 +83,8 @@ const hook: EventHook = {
   returnArg: undefined,
   message: 'shadow was read',
   tags: ['files'],
+  severity: 'high',
+  mitreTechniques: ['T1003.008'],
 };
 
 const plan: EventPlan = {

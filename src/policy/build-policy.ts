@@ -1,3 +1,4 @@
+import { readAnnotations } from './annotations.ts';
 import { binaryMatch } from './binary-match.ts';
 import { capabilityNumber } from './capabilities.ts';
 import { parseInteger } from './integer-text.ts';
@@ -29,6 +30,7 @@ export function buildPolicy(file: string, view: PolicyView): Policy {
     name: required(textOf(metadata, 'name'), 'name').text,
     namespace: namespaced ? (textOf(metadata, 'namespace')?.text ?? 'default') : undefined,
     mode: policyMode(view.spec),
+    annotations: readAnnotations(metadata),
     hooks: view.hooks.map(buildHook),
     position: view.root.position,
   };

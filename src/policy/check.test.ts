@@ -49,6 +49,7 @@ spec:
   expect(policy).toEqual({
     file: 'policy.yaml',
     kind: 'TracingPolicy',
+    annotations: { severity: undefined, mitreTechniques: [] },
     name: 'credentials.files',
     namespace: undefined,
     mode: 'monitor',

@@ -3,6 +3,8 @@
  * stage consumes. Words are those of the policy language (`cilium.io/v1alpha1`).
  */
 
+import type { PolicyAnnotations } from './annotations.ts';
+
 /** Where a node of the YAML stands: 1-based line and column in `Policy.file`. */
 export interface Position {
   readonly line: number;
@@ -16,6 +18,7 @@ export interface Policy {
   readonly name: string;
   readonly namespace: string | undefined;
   readonly mode: PolicyMode;
+  readonly annotations: PolicyAnnotations;
   readonly hooks: readonly HookSpec[];
   readonly position: Position;
 }

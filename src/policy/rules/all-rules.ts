@@ -1,5 +1,6 @@
 import { actionParameters } from './action-parameters.ts';
 import { actionPlace } from './action-place.ts';
+import { annotations } from './annotations.ts';
 import { argumentIndex } from './argument-index.ts';
 import { argumentType } from './argument-type.ts';
 import { filterArgument } from './filter-argument.ts';
@@ -22,6 +23,7 @@ import { workloadSelectors } from './workload-selectors.ts';
 /** Every rule, in the order of the document: policy, hook, arguments, selectors, actions. They do not depend on one another. */
 export const allRules: readonly Rule[] = [
   metadataName,
+  annotations,
   policyNamespace,
   workloadSelectors,
   policyOptions,

@@ -19,6 +19,26 @@ test('metadataName wants a DNS subdomain', () => {
   named('""', ['4:9 error empty-value: "name" must not be empty']);
 });
 
+test('annotations with our prefix are known, and so are their values', () => {
+  const annotated = (annotations: string, expected: readonly string[]) =>
+    check(`${policyHead('example').join('\n')}\n  annotations:\n${annotations}\nspec: {${hooks}}\n`, expected)[0];
+  const good = annotated(
+    '    jatai.io/severity: high\n    jatai.io/mitre-attack: "T1055, T1059.004,T1055"\n    other/severity: bad',
+    [],
+  );
+  expect(good?.annotations).toEqual({ severity: 'high', mitreTechniques: ['T1055', 'T1059.004'] });
+  expect(annotated('    some: text', [])?.annotations).toEqual({ severity: undefined, mitreTechniques: [] });
+  annotated('    jatai.io/severity: hihg', ['6:24 error bad-annotation: Unknown severity "hihg"']);
+  annotated('    jatai.io/severity: ""', ['6:24 error bad-annotation: Unknown severity ""']);
+  annotated('    jatai.io/severty: high', ['6:5 error unknown-annotation: Unknown annotation "jatai.io/severty"']);
+  annotated('    jatai.io/mitre-attack: " , "', ['6:28 error bad-annotation: No MITRE ATT&CK technique is named']);
+  annotated('    jatai.io/mitre-attack: T1055,t1059,TA0002,T1059.4', [
+    '6:28 error bad-annotation: "T1059.4" is not the id of a MITRE ATT&CK technique',
+    '6:28 error bad-annotation: "TA0002" is not the id of a MITRE ATT&CK technique',
+    '6:28 error bad-annotation: "t1059" is not the id of a MITRE ATT&CK technique',
+  ]);
+});
+
 test('policyNamespace refuses what only Kubernetes could tell', () => {
   const text = `${policyHead('example').join('\n')}\n  namespace: web\nspec: {${hooks}, hostSelector: {}}\n`;
   check(text.replace(', hostSelector: {}', ''), [
