@@ -162,7 +162,7 @@ describe('process events', () => {
   });
 
   test('a process keeps its parent after the parent has left the cache', () => {
-    const { events, send, pipeline } = start({ graceSeconds: 1 });
+    const { events, send, pipeline } = start({ graceSeconds: 1, processCacheSize: 3 });
     send(
       exec(shell),
       forkBytes({ ...cat, parentTgid: 100, parentKtime: shell.execKtime }),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeExec, decodeExit, decodeFork, type ExecRecord, type ExitRecord, type ForkRecord } from './decode.ts';
 import { textOf } from './process.ts';
-import { ProcessCache } from './process-cache.ts';
+import { ProcessCache, referencesOf } from './process-cache.ts';
 import { execBytes, exitBytes, forkBytes } from './test-record.ts';
 
 const second = 1_000_000_000n;
@@ -60,6 +60,59 @@ describe('ProcessCache', () => {
     cache.addExec(exec(9, 30));
     expect(has(cache, 7, 10)).toBe(false);
     expect(has(cache, 7, 20)).toBe(true);
+  });
+
+  describe('an ended process stays beyond its grace period', () => {
+    const forkOf = (cache: ProcessCache, tgid: number, parentTgid: number, atSeconds: number) => {
+      const process = cache.addFork(fork(tgid, parentTgid, atSeconds));
+      expect(process.parent?.tgid).toBe(parentTgid);
+      return process;
+    };
+
+    test('while it has children, and leaves with the last one, as do those above it', () => {
+      const cache = cacheOf(100);
+      const top = cache.addExec(exec(7, 10));
+      const middle = forkOf(cache, 8, 7, 11);
+      const leaves = [forkOf(cache, 9, 8, 12), forkOf(cache, 10, 8, 12)];
+      cache.end(top, exit(7, 13).header);
+      cache.end(middle, exit(8, 14).header);
+      cache.addExec(exec(99, 100));
+      expect([has(cache, 7, 10), has(cache, 8, 11)]).toEqual([true, true]);
+      expect([referencesOf(top), referencesOf(middle), referencesOf(leaves[0]!)]).toEqual([1, 2, 1]);
+      cache.end(leaves[0]!, exit(9, 100).header);
+      cache.addExec(exec(98, 200));
+      expect([has(cache, 8, 11), has(cache, 9, 12), referencesOf(middle)]).toEqual([true, false, 1]);
+      cache.end(leaves[1]!, exit(10, 200).header);
+      cache.addExec(exec(97, 300));
+      expect([7, 8, 10].map((tgid) => cache.latest(tgid))).toEqual([undefined, undefined, undefined]);
+      expect(cache.size).toBe(4); // 97, 98, 99 and the kernel's own process
+    });
+
+    test('but is dropped before those that live when the cache is full', () => {
+      const cache = cacheOf(4);
+      cache.end(cache.addExec(exec(7, 10)), exit(7, 10).header);
+      const child = forkOf(cache, 8, 7, 11);
+      cache.addExec(exec(9, 100));
+      expect(has(cache, 7, 10)).toBe(true);
+      cache.addExec(exec(10, 100));
+      expect([has(cache, 7, 10), has(cache, 8, 11), has(cache, 9, 100)]).toEqual([false, true, true]);
+      expect(child.parent?.tgid).toBe(7);
+      cache.end(child, exit(8, 101).header);
+      cache.addExec(exec(11, 200));
+      expect(cache.size).toBe(4);
+    });
+
+    test('however many programs it executes, in bounded time and memory', () => {
+      const cache = cacheOf(50_000);
+      for (let index = 0; index < 20_000; index++) {
+        const ktime = BigInt(index + 1) * 1_000_000_000n;
+        const parent = { parentTgid: index === 0 ? 0 : 7, parentKtime: ktime - 1_000_000_000n };
+        const bytes = execBytes({ tgid: 7, ktime, execKtime: ktime, ...parent });
+        cache.addExec(decodeExec(bytes, 0, bytes.length) as ExecRecord);
+      }
+      expect(cache.size).toBe(65);
+      expect(cache.latest(7)?.parent?.parent?.parent).toBeDefined();
+    });
   });
 
   test('when full drops ended processes first, then those not used', () => {

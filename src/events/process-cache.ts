@@ -56,7 +56,8 @@ export interface ProcessCacheOptions {
 
 /**
  * The processes events can refer to, by (tgid, start). An ended process stays for a grace period, measured in the time
- * of the records themselves, so that there are no timers and a delayed ring changes nothing.
+ * of the records themselves, so that there are no timers and a delayed ring changes nothing; and beyond it as long as a
+ * child of it is here, so that events know all ancestors.
  */
 export class ProcessCache {
   /** Processes dropped because the cache was full, alive or not. */
@@ -69,6 +70,8 @@ export class ProcessCache {
   /** Ended processes in the order of their end; `#endedStart` is the first that counts. */
   #ended: EndedProcess[] = [];
   #endedStart = 0;
+  /** Processes whose grace period is over and that have children, in the order of their end. */
+  readonly #held = new Set<Process>();
 
   constructor(options: ProcessCacheOptions) {
     this.#options = options;
@@ -98,9 +101,22 @@ export class ProcessCache {
 
   /** The parent, when it is or was known. The kernel's own process (pid 0) is its own parent, as in Tetragon. */
   parentOf(process: Process): Process | undefined {
-    process.parent ??= this.find(process.parentTgid, process.parentKtimeLow, process.parentKtimeHigh);
+    if (process.parent?.uid === undefined) this.#findParent(process);
     if (process.parent !== undefined) process.parent.touched = true;
     return process.parent;
+  }
+
+  /** Also when the known parent is known by its id alone: it may have been replaced. */
+  #findParent(process: Process): void {
+    const parent = this.find(process.parentTgid, process.parentKtimeLow, process.parentKtimeHigh);
+    if (parent !== undefined) this.#setParent(process, parent);
+  }
+
+  #setParent(process: Process, parent: Process | undefined): void {
+    if (process.parent === parent) return;
+    if (process.parent !== undefined) process.parent.children--;
+    process.parent = parent;
+    if (parent !== undefined) parent.children++;
   }
 
   /** Every process that is known, those that ended a moment ago too. */
@@ -122,7 +138,7 @@ export class ProcessCache {
       parentTgid: parentKey.parentTgid,
       parentKtimeLow: parentKey.parentKtimeLow,
       parentKtimeHigh: parentKey.parentKtimeHigh,
-      parent: sameParent(previous, parentKey) ? previous?.parent : undefined,
+      parent: undefined,
       flags: record.flags,
       uid: record.euid,
       auid: record.auid,
@@ -132,11 +148,13 @@ export class ProcessCache {
         ? readCredentials(record.buffer, record.offset + execRecord.at.credentials)
         : undefined,
       namespaces: this.#options.withNamespaces ? namespacesOf(record) : undefined,
+      children: 0,
       encoded: undefined,
       older: undefined,
       ended: false,
       touched: false,
     };
+    this.#setParent(process, sameParent(previous, parentKey) ? previous?.parent : undefined);
     this.parentOf(process);
     this.#insert(process);
     this.#endOlder(process, header);
@@ -155,7 +173,7 @@ export class ProcessCache {
       parentTgid: parentKey.parentTgid,
       parentKtimeLow: parentKey.parentKtimeLow,
       parentKtimeHigh: parentKey.parentKtimeHigh,
-      parent,
+      parent: undefined,
       // What Tetragon reports for a process that was forked and has not executed anything.
       flags: processFlags.EXECVE | inherited,
       uid: parent?.uid,
@@ -164,11 +182,13 @@ export class ProcessCache {
       image: parent?.image ?? unknownImage,
       credentials: parent?.credentials,
       namespaces: parent?.namespaces,
+      children: 0,
       encoded: undefined,
       older: undefined,
       ended: false,
       touched: false,
     };
+    this.#setParent(process, parent);
     this.#insert(process);
     this.#endOlder(process, record.header);
     return process;
@@ -196,6 +216,7 @@ export class ProcessCache {
       image: existingImage(existing),
       credentials: existing.credentials,
       namespaces: existing.namespaces,
+      children: 0,
       encoded: undefined,
       older: undefined,
       ended: false,
@@ -223,6 +244,7 @@ export class ProcessCache {
       image: unknownImage,
       credentials: undefined,
       namespaces: undefined,
+      children: 0,
       encoded: undefined,
       older: undefined,
       ended: false,
@@ -277,26 +299,48 @@ export class ProcessCache {
       older = older.older;
     }
     if (older?.ktimeLow === process.ktimeLow && older.ktimeHigh === process.ktimeHigh) {
+      const replaced = older;
       older = older.older;
       this.#size--;
+      this.#held.delete(replaced);
+      this.#setParent(replaced, undefined);
     }
     process.older = older;
     if (newer === undefined) this.#byTgid.set(process.tgid, process);
     else newer.older = process;
+    this.#dropManieth(this.#byTgid.get(process.tgid)!);
+  }
+
+  /** One that executes program after program, each the child of the one before, is known so far back and no further. */
+  #dropManieth(latest: Process): void {
+    let count = 1;
+    let last = latest;
+    for (; last.older !== undefined; last = last.older) count++;
+    if (count > maxExecutions) this.#remove(last);
   }
 
   /** Drops processes whose grace period is over at the time of `header`. */
   #sweep(header: RecordHeader): void {
     const deadline = approximateSeconds(header.ktimeLow, header.ktimeHigh) - this.#options.graceSeconds;
     while (this.#endedStart < this.#ended.length && this.#ended[this.#endedStart]!.seconds < deadline) {
-      this.#remove(this.#takeEnded());
+      this.#removeUnlessHeld(this.#takeEnded());
     }
+  }
+
+  /** An ended process that has children stays until the last of them leaves. Returns whether it left. */
+  #removeUnlessHeld(process: Process): boolean {
+    if (process.children === 0) return this.#remove(process);
+    if (this.find(process.tgid, process.ktimeLow, process.ktimeHigh) === process) this.#held.add(process);
+    return false;
   }
 
   #makeRoom(): void {
     this.evictions++;
     while (this.#endedStart < this.#ended.length) {
-      if (this.#remove(this.#takeEnded())) return;
+      if (this.#removeUnlessHeld(this.#takeEnded())) return;
+    }
+    for (const held of this.#held) {
+      if (this.#remove(held)) return;
     }
     this.#remove(oldest(this.#leastUsed()));
   }
@@ -323,8 +367,22 @@ export class ProcessCache {
     return process;
   }
 
-  /** Unlinks a process; false when it is gone already. */
+  /** Removes a process, and those above it that only it has held; false when it is gone already. */
   #remove(process: Process): boolean {
+    if (!this.#unlink(process)) return false;
+    let last = process;
+    for (let { parent } = last; parent !== undefined; parent = last.parent) {
+      this.#setParent(last, undefined);
+      if (parent.children > 0 || !this.#held.has(parent)) break;
+      this.#unlink(parent);
+      last = parent;
+    }
+    return true;
+  }
+
+  /** Takes a process out of the table; false when it is gone already. */
+  #unlink(process: Process): boolean {
+    this.#held.delete(process);
     let newer: Process | undefined;
     let current = this.#byTgid.get(process.tgid);
     while (current !== undefined && current !== process) {
@@ -335,12 +393,15 @@ export class ProcessCache {
     if (newer !== undefined) newer.older = process.older;
     else if (process.older !== undefined) this.#byTgid.set(process.tgid, process.older);
     else this.#byTgid.delete(process.tgid);
-    // Children keep what they need of it; its own ancestors must not stay in memory through it.
-    process.parent = undefined;
     process.older = undefined;
     this.#size--;
     return true;
   }
+}
+
+/** What refers to a process, itself while it lives: `refcnt` of Tetragon's dumps. */
+export function referencesOf({ ended, children }: Process): number {
+  return (ended ? 0 : 1) + children;
 }
 
 interface EndedProcess {
@@ -362,6 +423,9 @@ const kernelKtime = 1;
 
 /** Bounds the search for a process to drop when all are in use. */
 const maxSecondChances = 64;
+
+/** Executions of one tgid that are known at a time: searches follow the row of them. */
+const maxExecutions = 64;
 
 /** Used-up entries of the queue are cut off in steps of at least this many. */
 const compactEnded = 1024;
@@ -416,6 +480,7 @@ function kernelProcess(): Process {
     parentKtimeLow: kernelKtime,
     parentKtimeHigh: 0,
     parent: undefined,
+    children: 0,
     flags: processFlags.PROCFS,
     uid: 0,
     auid: 0xffff_ffff,

@@ -15,6 +15,8 @@ export interface Process {
   readonly parentKtimeHigh: number;
   /** Known parent; looked up by the key above otherwise. Dropped when this process leaves the cache. */
   parent: Process | undefined;
+  /** Processes in the cache whose `parent` this is. */
+  children: number;
   /** `processFlags` bits. */
   flags: number;
   /** Effective user id; undefined when nothing is known but the identity. */

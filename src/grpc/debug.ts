@@ -1,19 +1,21 @@
 import type protobuf from 'protobufjs';
 import { ByteArena } from '../events/byte-arena.ts';
+import { referencesOf } from '../events/process-cache.ts';
 import type { DebugRequest } from './messages.ts';
 import type { Access, UnaryMethod } from './method.ts';
-import { ProcessMessageEncoder, tidField } from './process-message.ts';
+import { ProcessMessageEncoder, refcntField, tidField } from './process-message.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import type { ServedAgent } from './served-agent.ts';
 import { StatusError } from './status.ts';
 
+type DumpOptions = NonNullable<DebugRequest['dump']>;
 type DebugMethods = Readonly<Record<string, readonly [Access, UnaryMethod<DebugRequest, object>]>>;
 
 /** `GetDebug` and `SetDebug`: level of the agent's own log, and what it knows of processes. */
 export function debugMethods(root: protobuf.Root, agent: ServedAgent): DebugMethods {
-  const get = ({ flag = 'CONFIG_FLAG_LOG_LEVEL' }: DebugRequest) => {
+  const get = ({ flag = 'CONFIG_FLAG_LOG_LEVEL', dump = {} }: DebugRequest) => {
     if (flag === 'CONFIG_FLAG_LOG_LEVEL') return { flag, level: agent.logLevel.get() };
-    return { flag, processes: { processes: dumpProcesses(root.lookupType('tetragon.Process'), agent) } };
+    return { flag, processes: { processes: dumpProcesses(root.lookupType('tetragon.Process'), agent, dump) } };
   };
   const set = ({ flag = 'CONFIG_FLAG_LOG_LEVEL', level }: DebugRequest) => {
     if (flag !== 'CONFIG_FLAG_LOG_LEVEL') throw new StatusError('INVALID_ARGUMENT', `${flag} cannot be set`);
@@ -24,21 +26,27 @@ export function debugMethods(root: protobuf.Root, agent: ServedAgent): DebugMeth
   return { GetDebug: ['read', get], SetDebug: ['change', set] };
 }
 
-/** Our cache counts no references: a process is there as long as it lives, and some seconds longer. */
-function dumpProcesses(type: protobuf.Type, agent: ServedAgent): object[] {
+/** Processes that the kernel's map has are those that live. */
+function dumpProcesses(type: protobuf.Type, agent: ServedAgent, options: DumpOptions): object[] {
   const encoder = new ProcessMessageEncoder(agent.encoding(), new ByteArena());
   const writer = new ProtobufWriter();
-  return Array.from(agent.processes(), (process) => {
+  const wanted = [...agent.processes()].filter(
+    (process) =>
+      !(options.skip_zero_refcnt === true && referencesOf(process) === 0) &&
+      !(options.exclude_execve_map_processes === true && !process.ended),
+  );
+  return wanted.map((process) => {
     const { bytes, middle } = encoder.encode(process);
     writer.reset();
     writer.raw(bytes.subarray(0, middle));
     writer.wrappedUint(tidField, process.tgid);
     writer.raw(bytes.subarray(middle));
-    const refcnt = process.ended ? 0 : 1;
+    writer.uint(refcntField, referencesOf(process));
     return {
       process: type.toObject(type.decode(writer.take())),
-      color: process.ended ? 'white' : 'black',
-      refcnt: { value: refcnt },
+      color: process.ended ? 'deletePending' : 'inUse',
+      refcnt: { value: referencesOf(process) },
+      refcnt_ops: { 'process++': 1, 'process--': process.ended ? 1 : 0, 'parent++': process.children },
     };
   });
 }

@@ -205,6 +205,9 @@ const fields = {
   argumentsList: 10000,
 } as const;
 
+/** Field number of `Process.refcnt`, which only dumps of the cache show. */
+export const refcntField = 13;
+
 /** Field number of `Process.tid`. */
 export const tidField = fields.tid;
 
