@@ -143,15 +143,21 @@ export class EventEncoder {
 
   #writeLoader(event: LoaderEvent): void {
     const { writer } = this;
-    const { path, buildId } = event;
+    const { process, parent, path, buildId } = event;
     writer.raw(loaderStart);
-    this.#writeProcess(event.process, event.process.tgid);
-    writer.ascii(',"path":');
-    writer.string(path.bytes, path.start, path.end);
-    if (buildId.length > 0) writer.ascii(`,"buildid":"${Buffer.from(buildId).toString('base64')}"`);
-    if (event.parent === undefined) return;
+    this.#writeProcess(process, event.tid);
+    if (path.end > path.start) {
+      writer.ascii(',"path":');
+      writer.string(path.bytes, path.start, path.end);
+    }
+    if (buildId.end > buildId.start) {
+      writer.ascii(',"buildid":"');
+      writer.base64(buildId.bytes, buildId.start, buildId.end);
+      writer.byte(QUOTE);
+    }
+    if (parent === undefined) return;
     writer.raw(parentKey);
-    this.#writeProcess(event.parent, event.parent.tgid);
+    this.#writeProcess(parent, parent.tgid);
   }
 
   #writeThrottle({ type, cgroup }: ThrottleEvent): void {

@@ -49,14 +49,6 @@ export interface ExitEvent extends EventBase {
   readonly signal: number;
 }
 
-/** A file with code was mapped. */
-export interface LoaderEvent extends EventBase {
-  readonly kind: 'loader';
-  readonly path: TextRange;
-  /** The bytes of the build id; empty when the file has none. */
-  readonly buildId: Uint8Array;
-}
-
 /** A call that one selector of one policy matched. */
 export interface HookEvent extends EventBase {
   readonly kind: 'hook';
@@ -66,6 +58,17 @@ export interface HookEvent extends EventBase {
   readonly record: HookRecord;
   /** Undefined when the hook does not ask for it, or it was not seen. */
   readonly returned: ReturnRecord | undefined;
+}
+
+/** A file was mapped to be executed: the program itself, its interpreter, a library. */
+export interface LoaderEvent extends EventBase {
+  readonly kind: 'loader';
+  /** Thread that mapped it. */
+  readonly tid: number;
+  /** As the process sees it. */
+  readonly path: TextRange;
+  /** Bytes; empty when the file has none. */
+  readonly buildId: TextRange;
 }
 
 export interface LabelledValue {

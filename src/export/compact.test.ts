@@ -177,8 +177,16 @@ test('compactText of a mapped file', () => {
   const pipeline = new EventPipeline({ nodeName: 'node1', bootToWallNs: 0n, sinks });
   const record = exec();
   pipeline.handle(record, 0, record.length);
-  const loaded = { process: process!, parent: undefined, ktimeLow: 0, ktimeHigh: 0, buildId: Buffer.of(0xab, 0x1) };
-  const event: Event = { kind: 'loader', ...loaded, path: wholeRange(Buffer.from('/lib/a b.so')) };
+  const event: Event = {
+    kind: 'loader',
+    process: process!,
+    parent: undefined,
+    ktimeLow: 0,
+    ktimeHigh: 0,
+    tid: 7,
+    path: wholeRange(Buffer.from('/lib/a b.so')),
+    buildId: wholeRange(Buffer.of(0xab, 1)),
+  };
   expect(compactText(event, plain)).toBe('🧬 loader  node1 /usr/bin/curl /lib/a b.so ab01');
 });
 

@@ -74,8 +74,10 @@ export function compactText(event: Event, options: CompactOptions): string {
     }
     case 'hook':
       return line(event.process, { ...callDetails(callText(event)), outcome: actionText(event) });
-    case 'loader':
-      return line(event.process, loaderText(printable(textOf(event.path)), Buffer.from(event.buildId).toString('hex')));
+    case 'loader': {
+      const { bytes, start, end } = event.buildId;
+      return line(event.process, loaderText(printable(textOf(event.path)), bytes.toString('hex', start, end)));
+    }
     case 'throttle':
       return compactLine({ source, binary: '', ...throttleText(event.type, textOf(event.cgroup)) }, options.colors);
     case 'rateLimit':

@@ -11,9 +11,9 @@ test('every kind of event has the type of its message', () => {
   };
   visitSampleEvents((event) => {
     if (event.kind !== 'hook') return;
-    const { process, parent, ktimeLow, ktimeHigh } = event;
+    const { process, parent, ktimeLow, ktimeHigh, tid } = event;
     const path = process.image.binary;
-    const loader: Event = { kind: 'loader', process, parent, ktimeLow, ktimeHigh, path, buildId: Buffer.alloc(0) };
+    const loader: Event = { kind: 'loader', process, parent, ktimeLow, ktimeHigh, tid, path, buildId: path };
     types.push(eventTypeName(event), eventTypeName(loader));
     types.push(...(['tracepoint', 'lsm', 'uprobe', 'usdt'] as const).map((kind) => nameAs(event, kind)));
   });

@@ -242,15 +242,25 @@ describe('messages of hooks that do not exist yet', () => {
       parent,
       ktimeLow,
       ktimeHigh,
+      tid: 42,
       path: wholeRange(Buffer.from([0x2f, 0xff, 0x61])),
-      buildId: Uint8Array.of(0x6b, 0, 0xff),
+      buildId: { bytes: Buffer.of(1, 0x6b, 0, 0xff, 1), start: 1, end: 4 },
     });
     const [line] = run({ content: { ancestors }, change: load }).slice(5);
     expect(Object.keys(line.process_loader)).toEqual(['process', 'path', 'buildid', 'parent', 'ancestors']);
-    expect(line.process_loader).toMatchObject({ path: '/\ufffda', buildid: 'awD/', parent: { pid: 30 } });
+    expect(line.process_loader).toMatchObject({
+      path: '/\ufffda',
+      buildid: 'awD/',
+      process: { pid: 40, tid: 42 },
+      parent: { pid: 30 },
+    });
     expect(pids(line.process_loader.ancestors)).toEqual([20, 10, 1]);
     const [alone] = run({
-      change: (event) => ({ ...(load(event) as Event & { kind: 'loader' }), parent: undefined, buildId: Buffer.of() }),
+      change: (event) => ({
+        ...(load(event) as Event & { kind: 'loader' }),
+        parent: undefined,
+        buildId: wholeRange(Buffer.of()),
+      }),
     }).slice(5);
     expect(Object.keys(alone.process_loader)).toEqual(['process', 'path']);
   });

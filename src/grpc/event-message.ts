@@ -104,12 +104,12 @@ export class EventMessageEncoder {
 
   #writeLoader(event: LoaderEvent): void {
     const { writer } = this;
-    const { path, buildId } = event;
+    const { process, parent, tid, path, buildId } = event;
     const start = writer.open(envelope.loader);
-    this.#writeProcess(1, event.process, event.process.tgid);
+    this.#writeProcess(1, process, tid);
     writer.text(2, path.bytes, path.start, path.end);
-    if (buildId.length > 0) writer.bytes(3, buildId);
-    if (event.parent !== undefined) this.#writeProcess(4, event.parent, event.parent.tgid);
+    writer.bytes(3, buildId.bytes, buildId.start, buildId.end);
+    if (parent !== undefined) this.#writeProcess(4, parent, parent.tgid);
     this.#writeAncestors(5, event);
     writer.close(start);
   }

@@ -111,11 +111,12 @@ export class ProtobufWriter {
     this.close(start);
   }
 
-  /** Bytes as they are. */
-  bytes(field: number, bytes: Uint8Array): void {
-    const start = this.open(field);
-    this.raw(Buffer.from(bytes));
-    this.close(start);
+  /** Bytes as they are, left out when there are none. */
+  bytes(field: number, bytes: Buffer, start: number, end: number): void {
+    if (end === start) return;
+    const opened = this.open(field);
+    this.raw(bytes.subarray(start, end));
+    this.close(opened);
   }
 
   /** Text of the kernel, left out when it is empty. */
