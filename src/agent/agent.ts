@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { BtfFile } from '../ebpf/btf-reader.ts';
@@ -17,7 +18,7 @@ import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
 import type { Policy } from '../policy/model.ts';
 import { BaseSensors, needsPreemptionOff } from './base-sensors.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
-import { enterExistingProcesses } from './existing-processes.ts';
+import { enterExistingProcesses, identityIn } from './existing-processes.ts';
 import { baseFingerprint, hooksFingerprint } from './fingerprints.ts';
 import { HookTable } from './hook-table.ts';
 import type { KeptBase } from './kept-base.ts';
@@ -25,6 +26,7 @@ import type { KeptObjects } from './kept-objects.ts';
 import type { KeptPlan } from './kept-plans.ts';
 import { type GenerationTimes, type Observation, observeHook } from './observation.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
+import { ProcessIdentities } from './process-identities.ts';
 import { RunDirectory } from './run-directory.ts';
 import { SharedMaps } from './shared-maps.ts';
 
@@ -84,6 +86,9 @@ const reportedCounters = [...lossCounters, ...throttleCounters] as const;
 /** Outputs write between batches: the events of one must fit their buffers, also when every one has long arguments. */
 const batchRecords = 1024;
 const housekeepingIntervalMs = 1000;
+/** What an agent forgets that is killed: the ids of processes that started since. */
+const identitiesIntervalMs = 30_000;
+const identitiesFileName = 'processes.json';
 
 /** The engine on one node: sensors, policies and the way of events from the ring to the sinks. */
 export class Agent {
@@ -97,6 +102,8 @@ export class Agent {
   readonly #timer: NodeJS.Timeout;
   readonly #reported = new Map<string, number>();
   readonly #runDirectory: RunDirectory | undefined;
+  readonly #identities: ProcessIdentities | undefined;
+  #identitiesSavedAtMs = performance.now();
   #generations: GenerationTimes = { switches: 0, totalMs: 0, lastMs: 0 };
   readonly #base: KeptBase | undefined;
   /** Of programs that earlier agents loaded: they run until the first policies of this one are live. */
@@ -110,6 +117,10 @@ export class Agent {
     this.#options = options;
     this.#runDirectory =
       options.runDirectory === undefined ? undefined : new RunDirectory(options.runDirectory, options.log);
+    this.#identities =
+      options.runDirectory === undefined
+        ? undefined
+        : new ProcessIdentities(join(options.runDirectory, identitiesFileName), options.log);
     const { facts, objects, sinks, nodeName } = options;
     this.#pipeline = new EventPipeline({
       ...options.content,
@@ -131,7 +142,7 @@ export class Agent {
     this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#base);
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
-    const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache);
+    const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache, this.#identities?.load());
     if (existing.left > 0)
       options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');
@@ -275,6 +286,8 @@ export class Agent {
     this.#runDirectory?.close();
     clearInterval(this.#timer);
     this.#reportLosses();
+    this.#drain();
+    this.#saveIdentities();
     this.#table.close();
     this.#sensors.close();
     this.#drain();
@@ -321,6 +334,16 @@ export class Agent {
     this.#pipeline.clock.setOffset(bootTimeOffsetNs());
     this.#base?.plans.removeRetired();
     this.#reportLosses();
+    if (performance.now() - this.#identitiesSavedAtMs >= identitiesIntervalMs) this.#saveIdentities();
+  }
+
+  /** With the sensors attached: they know whether a process has executed something since. */
+  #saveIdentities(): void {
+    this.#identitiesSavedAtMs = performance.now();
+    this.#identities?.save(this.#pipeline.cache.all(), ({ tgid, ktimeLow, ktimeHigh }) => {
+      const ktimeNs = (BigInt(ktimeHigh) << 32n) | BigInt(ktimeLow);
+      return identityIn(this.#maps, tgid)?.ktimeNs === ktimeNs;
+    });
   }
 
   /** Says once a second what was lost since the last time, by cause. */

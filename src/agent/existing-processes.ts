@@ -5,33 +5,63 @@ import { limits, namespaceOrder, processFlags, processState } from '../events/wi
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { type ProcProcess, readProcesses } from '../kernel/procfs.ts';
+import { bootTimeNs } from '../kernel/system.ts';
+import type { KnownProcesses, ProcessIdentity } from './process-identities.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 /**
  * Enters the processes that were running before the sensors: into the kernel's map, so that policies match them, and
- * into the cache, so that events name them. What the sensors have seen meanwhile is newer and stays. Returns how many
- * were entered, and how many did not fit into the kernel's map.
+ * into the cache, so that events name them. What the sensors have seen meanwhile is newer and stays; what an earlier
+ * agent knew keeps its identity. Returns how many were entered, and how many did not fit into the kernel's map.
  */
-export function enterExistingProcesses(maps: SharedMaps, cache: ProcessCache): { entered: number; left: number } {
+export function enterExistingProcesses(
+  maps: SharedMaps,
+  cache: ProcessCache,
+  earlier: KnownProcesses | undefined,
+): { entered: number; left: number } {
   const processes = readProcesses();
-  const startTimes = new Map(processes.map((process) => [process.pid, process.startTimeNs]));
-  const entered: Process[] = [];
+  const known = new Map(processes.map((process) => [process.pid, knownIdentity(maps, process, earlier)]));
+  const startTimes = new Map(processes.map(({ pid, startTimeNs }) => [pid, known.get(pid)?.ktimeNs ?? startTimeNs]));
+  const entered = enterEnded(cache, earlier);
   let left = 0;
   for (const process of processes) {
     const parentKtimeNs = startTimes.get(process.parentPid) ?? 0n;
-    const state = enterState(maps, process, parentKtimeNs);
+    let identity = known.get(process.pid) ?? {
+      ktimeNs: process.startTimeNs,
+      parentTgid: process.parentPid,
+      parentKtimeNs,
+    };
+    const state = enterState(maps, process, identity);
     if (state === 'full') left++;
-    const known = state === 'known' ? identityOf(maps, process.pid) : undefined;
-    entered.push(cache.addProcess({ ...existingProcess(process, parentKtimeNs), ...known }));
+    if (state === 'known') identity = identityIn(maps, process.pid) ?? identity;
+    entered.push(cache.addProcess({ ...existingProcess(process), ...identity }));
   }
   /* Now that all are there: filters look at ancestors through them. */
   for (const process of entered) cache.parentOf(process);
   return { entered: processes.length - left, left };
 }
 
-function enterState(maps: SharedMaps, process: ProcProcess, parentKtimeNs: bigint): 'entered' | 'known' | 'full' {
+/** What the sensors say goes before what an earlier agent wrote. */
+function knownIdentity(
+  maps: SharedMaps,
+  process: ProcProcess,
+  earlier: KnownProcesses | undefined,
+): ProcessIdentity | undefined {
+  return identityIn(maps, process.pid) ?? earlier?.identityOf(process);
+}
+
+/** Ancestors that ended before: they stay as long as processes that descend from them, and go soon otherwise. */
+function enterEnded(cache: ProcessCache, earlier: KnownProcesses | undefined): Process[] {
+  const now = bootTimeNs();
+  const ended = earlier?.ended.map((existing) => cache.addProcess(existing)) ?? [];
+  const time = { ktimeLow: Number(now & 0xffff_ffffn), ktimeHigh: Number(now >> 32n) };
+  for (const process of ended) cache.end(process, time);
+  return ended;
+}
+
+function enterState(maps: SharedMaps, process: ProcProcess, identity: ProcessIdentity): 'entered' | 'known' | 'full' {
   try {
-    maps.processes.update(keyOf(process.pid), encodeState(process, parentKtimeNs), BPF_NOEXIST);
+    maps.processes.update(keyOf(process.pid), encodeState(process, identity), BPF_NOEXIST);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (error.errno === constants.errno.EEXIST) return 'known';
@@ -42,10 +72,7 @@ function enterState(maps: SharedMaps, process: ProcProcess, parentKtimeNs: bigin
 }
 
 /** As the sensors know the process: they have seen it start, or an earlier agent has entered it. Events carry these times. */
-function identityOf(
-  maps: SharedMaps,
-  pid: number,
-): Pick<ExistingProcess, 'ktimeNs' | 'parentTgid' | 'parentKtimeNs'> | undefined {
+export function identityIn(maps: SharedMaps, pid: number): ProcessIdentity | undefined {
   const bytes = maps.processes.lookup(keyOf(pid));
   if (bytes === undefined) return undefined;
   const state = Buffer.from(bytes.buffer);
@@ -62,12 +89,12 @@ function keyOf(pid: number): Buffer {
   return key;
 }
 
-function encodeState(process: ProcProcess, parentKtimeNs: bigint): Buffer {
+function encodeState(process: ProcProcess, { ktimeNs, parentTgid, parentKtimeNs }: ProcessIdentity): Buffer {
   const state = Buffer.alloc(processState.size);
   const binary = binaryOf(process);
-  state.writeBigUInt64LE(process.startTimeNs, processState.at.ktime);
+  state.writeBigUInt64LE(ktimeNs, processState.at.ktime);
   state.writeBigUInt64LE(parentKtimeNs, processState.at.parent_ktime);
-  state.writeUInt32LE(process.parentPid, processState.at.parent_tgid);
+  state.writeUInt32LE(parentTgid, processState.at.parent_tgid);
   state.writeUInt32LE(process.pid, processState.at.tgid);
   state.writeUInt32LE(processFlags.PROCFS | processFlags.EXECVE | flagsOf(process), processState.at.flags);
   state.writeUInt32LE(binary.length, processState.at.binary_length);
@@ -88,12 +115,9 @@ function flagsOf(process: ProcProcess): number {
   );
 }
 
-function existingProcess(process: ProcProcess, parentKtimeNs: bigint): ExistingProcess {
+function existingProcess(process: ProcProcess): Omit<ExistingProcess, keyof ProcessIdentity> {
   return {
     tgid: process.pid,
-    ktimeNs: process.startTimeNs,
-    parentTgid: process.parentPid,
-    parentKtimeNs,
     binary: binaryOf(process),
     args: process.arguments,
     cwd: process.cwd === '' ? undefined : Buffer.from(process.cwd),

@@ -26,6 +26,8 @@ export interface ExistingProcess {
   readonly binary: Uint8Array;
   /** Content of `/proc/PID/cmdline`: NUL after each element. */
   readonly args: Uint8Array;
+  /** True when `args` is the text of the arguments, redacted already. */
+  readonly argsJoined?: boolean;
   /** Undefined when it cannot be read. */
   readonly cwd: Uint8Array | undefined;
   /** Effective user id. */
@@ -34,6 +36,8 @@ export interface ExistingProcess {
   readonly nsPid: number;
   /** More `processFlags`, such as BINARY_DELETED and IN_INIT_TREE. */
   readonly flags?: number;
+  /** It ended before the agent started, and an earlier agent knew it: `flags` are all its flags. */
+  readonly ended?: true;
   /** Name of the cgroup, last component. */
   readonly cgroup?: Uint8Array;
   /** Only needed when events show them. */
@@ -209,7 +213,7 @@ export class ProcessCache {
       parentKtimeLow: parentKey.parentKtimeLow,
       parentKtimeHigh: parentKey.parentKtimeHigh,
       parent: undefined,
-      flags: processFlags.PROCFS | cwdFlags(existing.cwd) | (existing.flags ?? 0),
+      flags: existing.ended === true ? (existing.flags ?? 0) : procFlags(existing),
       uid: existing.uid,
       auid: existing.auid,
       nsPid: existing.nsPid,
@@ -255,7 +259,7 @@ export class ProcessCache {
   }
 
   /** Starts the grace period of a process. */
-  end(process: Process, header: RecordHeader): void {
+  end(process: Process, header: EndTime): void {
     if (process.ended) return;
     process.ended = true;
     this.#ended.push({ process, seconds: approximateSeconds(header.ktimeLow, header.ktimeHigh) });
@@ -263,7 +267,7 @@ export class ProcessCache {
   }
 
   /** A tgid has one execution at a time: the one before has ended, even when its exit record was lost. */
-  #endOlder(process: Process, header: RecordHeader): void {
+  #endOlder(process: Process, header: EndTime): void {
     if (process.older === undefined || process.older.ended) this.#sweep(header);
     else this.end(process.older, header);
   }
@@ -304,11 +308,19 @@ export class ProcessCache {
       this.#size--;
       this.#held.delete(replaced);
       this.#setParent(replaced, undefined);
+      if (replaced.children > 0) this.#moveChildren(replaced, process);
     }
     process.older = older;
     if (newer === undefined) this.#byTgid.set(process.tgid, process);
     else newer.older = process;
     this.#dropManieth(this.#byTgid.get(process.tgid)!);
+  }
+
+  /** Rare: a record of a process that was entered already, when the agent comes after the sensors. */
+  #moveChildren(from: Process, to: Process): void {
+    for (const child of this.all()) {
+      if (child.parent === from) this.#setParent(child, to);
+    }
   }
 
   /** One that executes program after program, each the child of the one before, is known so far back and no further. */
@@ -320,7 +332,7 @@ export class ProcessCache {
   }
 
   /** Drops processes whose grace period is over at the time of `header`. */
-  #sweep(header: RecordHeader): void {
+  #sweep(header: EndTime): void {
     const deadline = approximateSeconds(header.ktimeLow, header.ktimeHigh) - this.#options.graceSeconds;
     while (this.#endedStart < this.#ended.length && this.#ended[this.#endedStart]!.seconds < deadline) {
       this.#removeUnlessHeld(this.#takeEnded());
@@ -404,6 +416,9 @@ export function referencesOf({ ended, children }: Process): number {
   return (ended ? 0 : 1) + children;
 }
 
+/** Nanoseconds since boot. */
+type EndTime = Pick<RecordHeader, 'ktimeLow' | 'ktimeHigh'>;
+
 interface EndedProcess {
   readonly process: Process;
   readonly seconds: number;
@@ -448,6 +463,10 @@ function oldest(process: Process): Process {
   return process;
 }
 
+function procFlags({ cwd, flags = 0 }: ExistingProcess): number {
+  return processFlags.PROCFS | cwdFlags(cwd) | flags;
+}
+
 function cwdFlags(cwd: Uint8Array | undefined): number {
   if (cwd === undefined) return processFlags.NO_CWD;
   return cwd.length === 1 && cwd[0] === 0x2f ? processFlags.ROOT_CWD : 0;
@@ -459,7 +478,7 @@ function existingImage(existing: ExistingProcess): ProcessImage {
     binary: rangeOf(existing.binary),
     cwd: rangeOf(existing.cwd),
     cgroup: rangeOf(existing.cgroup),
-    args: rangeOf(existing.args),
+    args: { ...rangeOf(existing.args), ...(existing.argsJoined === true && { joined: true }) },
   };
 }
 

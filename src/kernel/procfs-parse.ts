@@ -22,6 +22,8 @@ export interface ProcStat {
   readonly parentPid: number;
   readonly startTimeNs: bigint;
   readonly kernelThread: boolean;
+  /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
+  readonly argumentsAddress: bigint;
 }
 
 export interface ProcStatus {
@@ -41,6 +43,8 @@ const PF_KTHREAD = 0x0020_0000;
 const PARENT = 1;
 const FLAGS = 6;
 const START_TIME = 19;
+/** Since 3.5. */
+const ARGUMENTS_START = 45;
 
 /** Parses `/proc/PID/stat`; throws when it is cut. */
 export function parseStat(text: string): ProcStat {
@@ -55,6 +59,7 @@ export function parseStat(text: string): ProcStat {
     parentPid: Number(fields[PARENT]),
     startTimeNs: BigInt(fields[START_TIME]!) * NANOSECONDS_PER_TICK,
     kernelThread: (Number(fields[FLAGS]) & PF_KTHREAD) !== 0,
+    argumentsAddress: BigInt(fields[ARGUMENTS_START] ?? 0),
   };
 }
 

@@ -64,6 +64,7 @@ test('parseStat survives parentheses and blanks in the command', () => {
     parentPid: 0,
     startTimeNs: 2_500_000_000n,
     kernelThread: true,
+    argumentsAddress: 44n,
   });
   expect(() => parseStat('12 (a) S 1')).toThrow('is not understood');
 });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { cgroupIdOf, cgroupPathOf, cgroupRoot, containerIdOf } from './cgroup.ts';
 import { type Namespaces, readNamespaces } from './namespaces.ts';
-import { type ProcCapabilities, type ProcCredentials, parseStat, parseStatus } from './procfs-parse.ts';
+import { type ProcCapabilities, type ProcCredentials, type ProcStat, parseStat, parseStatus } from './procfs-parse.ts';
 
 /** A process that was running when /proc was read. */
 export interface ProcProcess {
@@ -15,6 +15,8 @@ export interface ProcProcess {
   readonly command: string;
   /** On the boot clock, in steps of 10 ms: truncated, so up to 10 ms before the kernel's own value. */
   readonly startTimeNs: bigint;
+  /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
+  readonly argumentsAddress: bigint;
   /** Path of the executable; empty for kernel threads. */
   readonly binary: string;
   /** The executable was deleted, or is a memfd (`/memfd:NAME`). */
@@ -59,6 +61,12 @@ export function readProcesses(procfs = '/proc'): ProcProcess[] {
   return withInitTree(found);
 }
 
+/** What tells one execution of a program from another; undefined when the process is gone. */
+export function readStat(pid: number, procfs = '/proc'): ProcStat | undefined {
+  const stat = readBytes(`${procfs}/${pid}/stat`);
+  return stat === undefined || stat.length === 0 ? undefined : parseStat(stat.toString());
+}
+
 type ProcessAlone = Omit<ProcProcess, 'inInitTree'>;
 
 function readOne(procfs: string, pid: number, cgroupMount: string | undefined): ProcessAlone | undefined {
@@ -69,7 +77,7 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
   if (!stat || !status || !commandLine || stat.length === 0) {
     return undefined;
   }
-  const { command, parentPid, startTimeNs, kernelThread } = parseStat(stat.toString());
+  const { command, parentPid, startTimeNs, kernelThread, argumentsAddress } = parseStat(stat.toString());
   const { credentials, capabilities, pidInNamespace, pidNamespaceDepth } = parseStatus(status.toString());
   const { path, deleted } = splitDeleted(readLink(`${folder}/exe`));
   const cgroupPath = cgroupPathOf(readBytes(`${folder}/cgroup`)?.toString() ?? '');
@@ -81,6 +89,7 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
     parentPid,
     command,
     startTimeNs,
+    argumentsAddress,
     binary: path,
     binaryDeleted: deleted,
     arguments: commandLine,

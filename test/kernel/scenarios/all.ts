@@ -5,6 +5,7 @@ import { cgroupRateScenarios } from './cgroup-rate.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
+import { identityScenarios } from './identities.ts';
 import { laneScenarios } from './lanes.ts';
 import { manyPolicyScenarios } from './many-policies.ts';
 import { overrideScenarios } from './override.ts';
@@ -43,6 +44,7 @@ const everyScenario: readonly Scenario[] = [
   ...refusalScenarios,
   ...agentDeathScenarios,
   ...restartScenarios,
+  ...identityScenarios,
   ...updateScenarios,
   ...topScenarios,
 ];
