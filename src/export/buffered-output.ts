@@ -1,4 +1,5 @@
 import type { LinePlace } from '../events/event-sink.ts';
+import type { LineOutput, OutputCounters } from './line-output.ts';
 import { LineQueue } from './line-queue.ts';
 import type { OutputDevice } from './output-device.ts';
 
@@ -21,27 +22,12 @@ export interface OutputOptions {
  */
 export type OutputDropReason = 'buffer_full' | 'reader_gone' | 'closed' | 'file_deleted';
 
-/** What happened to the output so far, and what waits in it. */
-export interface OutputCounters {
-  readonly writtenBytes: number;
-  readonly writtenLines: number;
-  /** Lines about missing events: they count as lines above and below. */
-  readonly notices: number;
-  /** Writes that failed, for reasons other than a full pipe. */
-  readonly failures: number;
-  readonly droppedLines: Readonly<Record<OutputDropReason, number>>;
-  readonly waitingBytes: number;
-  /** When the last line was written, in milliseconds since 1970; 0 before that. */
-  readonly lastWriteMs: number;
-  readonly maxBytes: number;
-}
-
 /**
  * Collects lines and writes them in large pieces, without ever waiting. What cannot be written now (full disk, full
  * pipe) is kept up to a limit and tried again. A line is either written in full, in order, or dropped and counted; once
  * half of the limit is free again, a line in the output itself says how many are missing at that place.
  */
-export class BufferedOutput {
+export class BufferedOutput implements LineOutput {
   /** Errno name that ended the output for good (`EPIPE`), or undefined. */
   broken: string | undefined;
   /** Resolves when `close` has been called and everything was written or given up. */
@@ -88,12 +74,13 @@ export class BufferedOutput {
     return this.#device.name;
   }
 
-  counters(): OutputCounters {
+  counters(): OutputCounters<OutputDropReason> {
     return {
       writtenBytes: this.#writtenBytes,
       writtenLines: this.#writtenLines,
       notices: this.#notices,
       failures: this.#failures,
+      retries: 0,
       droppedLines: { ...this.#dropped },
       waitingBytes: this.#queue.bytes,
       lastWriteMs: this.#lastWriteMs,

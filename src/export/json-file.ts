@@ -12,7 +12,7 @@ export interface JsonFileOptions {
  * Appends events as JSON lines to a file that only its owner can read, unless `file.mode` says otherwise. Rejects with
  * the system's error when the file cannot be opened.
  */
-export async function openJsonFile(path: string, options: JsonFileOptions = {}): Promise<JsonSink> {
+export async function openJsonFile(path: string, options: JsonFileOptions = {}): Promise<JsonSink<BufferedOutput>> {
   const file = await RotatingFile.open(path, options.file);
   return new JsonSink(new BufferedOutput(file, options.output), options.sink);
 }

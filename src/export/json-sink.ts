@@ -1,16 +1,21 @@
 import type { LinePlace, LineSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
-import type { BufferedOutput } from './buffered-output.ts';
+import type { LineOutput } from './line-output.ts';
 import { RateLimit } from './rate-limit.ts';
+import { SequenceNumbers } from './sequence-numbers.ts';
 
-/** A shortened copy of `line[start .. end]`; valid until the next call. */
-export type LineCutter = (line: Buffer, start: number, end: number) => Buffer;
+/** A changed copy of `line[start .. end]`, one event as a line of JSON, newlines included; valid until the next call. */
+export type LineTransform = (line: Buffer, start: number, end: number) => Buffer;
 
 export interface JsonSinkOptions {
   /** Which events are written; all by default. */
   readonly accepts?: ((event: Event) => boolean) | undefined;
   /** Takes fields out of each line. */
-  readonly cut?: LineCutter | undefined;
+  readonly cut?: LineTransform | undefined;
+  /** Numbers the events; those that the limit keeps back, or the output drops, leave a gap. */
+  readonly sequenceNumbers?: boolean | undefined;
+  /** Writes what is left in another schema; Tetragon's without it. */
+  readonly schema?: LineTransform | undefined;
   /** Events that may pass per minute; no limit by default. */
   readonly ratePerMinute?: number | undefined;
   /** Says once a minute how many events the limit kept back. */
@@ -18,22 +23,26 @@ export interface JsonSinkOptions {
 }
 
 /** Writes events as JSON lines. */
-export class JsonSink implements LineSink {
+export class JsonSink<Output extends LineOutput = LineOutput> implements LineSink {
   readonly takes = 'lines';
-  readonly output: BufferedOutput;
+  readonly output: Output;
   readonly accepts: ((event: Event) => boolean) | undefined;
   /** Events kept back by the rate limit. */
   rateLimited = 0;
-  readonly #cut: LineCutter | undefined;
+  readonly #cut: LineTransform | undefined;
+  readonly #numbers: SequenceNumbers | undefined;
+  readonly #schema: LineTransform | undefined;
   readonly #limit: RateLimit | undefined;
   readonly #lossLine: ((droppedEvents: number) => Buffer) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
   #toldOfLimit = 0;
 
-  constructor(output: BufferedOutput, options: JsonSinkOptions = {}) {
+  constructor(output: Output, options: JsonSinkOptions = {}) {
     this.output = output;
     this.accepts = options.accepts;
     this.#cut = options.cut;
+    this.#numbers = options.sequenceNumbers === true ? new SequenceNumbers() : undefined;
+    this.#schema = options.schema;
     this.#lossLine = options.lossLine;
     if (options.ratePerMinute === undefined) return;
     this.#limit = new RateLimit(options.ratePerMinute, performance.now());
@@ -41,23 +50,32 @@ export class JsonSink implements LineSink {
   }
 
   write(line: Buffer, start: number, end: number): void {
+    const number = this.#numbers?.next();
     if (this.#limit !== undefined && !this.#limit.allows(performance.now())) {
       this.rateLimited++;
-    } else if (this.#cut === undefined) {
+    } else if (this.#cut === undefined && number === undefined && this.#schema === undefined) {
       this.output.append(line, start, end);
     } else {
-      const cut = this.#cut(line, start, end);
-      this.output.append(cut, 0, cut.length);
+      const changed = this.#change(line.subarray(start, end), number);
+      this.output.append(changed, 0, changed.length);
     }
   }
 
-  /** Lines that are counted or cut have to be written. */
+  #change(line: Buffer, number: number | undefined): Buffer {
+    let changed = line;
+    if (this.#cut !== undefined) changed = this.#cut(changed, 0, changed.length);
+    if (number !== undefined) changed = this.#numbers!.addTo(changed, 0, changed.length, number);
+    return this.#schema === undefined ? changed : this.#schema(changed, 0, changed.length);
+  }
+
+  /** Lines that are counted or changed have to be written. */
   lend(): LinePlace | undefined {
-    return this.#limit === undefined && this.#cut === undefined ? this.output.lend() : undefined;
+    const isPlain = this.#cut === undefined && this.#numbers === undefined && this.#schema === undefined;
+    return this.#limit === undefined && isPlain ? this.output.lend?.() : undefined;
   }
 
   takeLine(place: LinePlace, end: number): void {
-    this.output.takeLine(place, end);
+    this.output.takeLine!(place, end);
   }
 
   isBehind(): boolean {

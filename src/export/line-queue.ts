@@ -82,6 +82,12 @@ export class LineQueue {
     return this.#chunks.slice(0, mostParts).map((chunk) => ({ ...chunk }));
   }
 
+  /** The line that is to be written next, newline included, where it stands: valid until it is taken. */
+  frontLine(): Buffer | undefined {
+    const chunk = this.#chunks[0];
+    return chunk?.bytes.subarray(chunk.start, chunk.bytes.indexOf(NEWLINE, chunk.start) + 1);
+  }
+
   /** Bytes of the line at the front that are written already: 0 unless a write ended inside a line. */
   get tornBytes(): number {
     const chunk = this.#chunks[0];

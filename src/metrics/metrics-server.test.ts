@@ -32,6 +32,7 @@ const outputCounters = {
   writtenLines: 12,
   notices: 2,
   failures: 1,
+  retries: 3,
   droppedLines: { buffer_full: 7, reader_gone: 0, closed: 0, file_deleted: 0 },
   waitingBytes: 50,
   maxBytes: 64,

@@ -177,6 +177,9 @@ const ownMetrics: readonly Metric[] = [
   counter('jatai_output_failures_total', 'Writes that failed, by output', (view) =>
     perOutput(view, ({ counters }) => counters.failures),
   ),
+  counter('jatai_output_retries_total', 'Deliveries that were tried again, by output', (view) =>
+    perOutput(view, ({ counters }) => counters.retries),
+  ),
   counter('jatai_output_dropped_events_total', 'Events that an output could not write, by reason', ({ outputs }) =>
     outputs.flatMap(({ name, counters, rateLimited }) => [
       ...Object.entries(counters.droppedLines).map(([reason, value]): Point => [value, { output: name, reason }]),

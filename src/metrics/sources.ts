@@ -1,5 +1,5 @@
 import type { Observation } from '../agent/observation.ts';
-import type { OutputCounters } from '../export/buffered-output.ts';
+import type { OutputCounters } from '../export/line-output.ts';
 import type { EventHubCounters } from '../grpc/event-hub.ts';
 import type { EventCounts } from './event-counts.ts';
 
