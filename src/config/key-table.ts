@@ -37,6 +37,11 @@ export function withDefault<Value>(read: ValueReader<Value>, initial: Value): Ke
   return { read: read as ValueReader<NonNullable<Value>>, initial, isRequired: false };
 }
 
+/** A group of keys that all have defaults. */
+export function defaultedGroup<Table extends KeyTable>(table: Table): Key<KeyValues<Table>> {
+  return withDefault(group(table), defaultsOf(table));
+}
+
 /**
  * Reads a map by its table: reports keys that the table does not have, those given as null and those that are missing.
  * A key with a problem has its initial value in what is returned; undefined when the node is no map.
@@ -61,6 +66,11 @@ export function readMap<Table extends KeyTable>(
     else report(keyPosition, `Unknown key ${JSON.stringify(key)}`, knownHint(key, Object.keys(table)));
   }
   return values as KeyValues<Table>;
+}
+
+/** What a map has whose keys all have a default, when it is not there. */
+export function defaultsOf<Table extends KeyTable>(table: Table): KeyValues<Table> {
+  return Object.fromEntries(Object.entries(table).map(([name, { initial }]) => [name, initial])) as KeyValues<Table>;
 }
 
 /** A map inside a map. */

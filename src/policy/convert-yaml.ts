@@ -13,7 +13,7 @@ import {
 } from 'yaml';
 import type { Report } from './finding.ts';
 import type { Position } from './model.ts';
-import type { SourceEntry, SourceMap, SourceNode, SourceScalar } from './source.ts';
+import type { DocumentSubject, SourceEntry, SourceMap, SourceNode, SourceScalar } from './source.ts';
 
 /** Nodes of one document after its aliases are expanded: an alias of aliases grows without end otherwise. */
 const maxNodes = 500_000;
@@ -22,7 +22,12 @@ const maxNodes = 500_000;
  * Turns one parsed YAML document into plain nodes with positions, with aliases expanded and `<<` merged.
  * Returns undefined, with the reason reported, when it is not a map or expands without bound.
  */
-export function convertDocument(document: Document.Parsed, lines: LineCounter, report: Report): SourceMap | undefined {
+export function convertDocument(
+  document: Document.Parsed,
+  lines: LineCounter,
+  report: Report,
+  subject: DocumentSubject,
+): SourceMap | undefined {
   const conversion: Conversion = {
     document,
     lines,
@@ -38,11 +43,9 @@ export function convertDocument(document: Document.Parsed, lines: LineCounter, r
   if (conversion.gaveUp || conversion.isBroken) return undefined;
   if (root.kind === 'map') return root;
   const found = root.kind === 'list' ? 'a list' : 'a single value';
-  report.error(root.position, 'not-a-map', `A policy is a map, this document is ${found}`, policyStart);
+  report.error(root.position, 'not-a-map', `A ${subject.name} is a map, this document is ${found}`, subject.hint);
   return undefined;
 }
-
-const policyStart = 'A policy starts with "apiVersion: cilium.io/v1alpha1" and "kind: TracingPolicy".';
 
 interface Conversion {
   readonly document: Document.Parsed;

@@ -3,7 +3,7 @@ import { convertDocument } from './convert-yaml.ts';
 import type { Diagnostic } from './diagnostic.ts';
 import { type Finding, type Report, reportInto, toDiagnostic } from './finding.ts';
 import type { Position } from './model.ts';
-import type { SourceDocument } from './source.ts';
+import type { DocumentSubject, SourceDocument } from './source.ts';
 
 /** Bytes (as UTF-16 units) of one policy file: room for a hundred thousand values, parsed in about a second. */
 export const maxPolicyLength = 8 * 1024 * 1024;
@@ -11,19 +11,28 @@ export const maxPolicyLength = 8 * 1024 * 1024;
 /** One broken bracket makes a row of follow-up errors: the first of a line, on the first few lines, say it all. */
 const maxSyntaxErrors = 10;
 
+const policySubject: DocumentSubject = {
+  name: 'policy',
+  hint: 'A policy starts with "apiVersion: cilium.io/v1alpha1" and "kind: TracingPolicy".',
+};
+
 /**
  * Reads the YAML documents of `text`. Documents with a syntax error are left out, those with a lesser error
  * (a duplicate key) are returned with `hasErrors` so that the rest of them is checked too. Never throws.
  */
-export function parsePolicies(text: string, file: string): { documents: SourceDocument[]; diagnostics: Diagnostic[] } {
+export function parsePolicies(
+  text: string,
+  file: string,
+  subject = policySubject,
+): { documents: SourceDocument[]; diagnostics: Diagnostic[] } {
   const findings: Finding[] = [];
-  const documents = parseDocuments(text, file, findings);
+  const documents = parseDocuments(text, file, findings, subject);
   return { documents, diagnostics: findings.map((finding) => toDiagnostic(file, finding)) };
 }
 
 const fileStart: Position = { line: 1, column: 1 };
 
-function parseDocuments(text: string, file: string, findings: Finding[]): SourceDocument[] {
+function parseDocuments(text: string, file: string, findings: Finding[], subject: DocumentSubject): SourceDocument[] {
   const report = reportInto(findings);
   if (text.length > maxPolicyLength) {
     const message = `The file is ${text.length} characters long; the bound is ${maxPolicyLength}`;
@@ -36,13 +45,13 @@ function parseDocuments(text: string, file: string, findings: Finding[]): Source
   const parsed = parseAllDocuments(withoutByteOrderMark(text), options) as Document.Parsed[];
   const filled = parsed.filter((document) => document.errors.length > 0 || !isEmptyDocument(document));
   if (filled.length === 0) {
-    report.error(fileStart, 'empty-file', 'The file holds no policy', 'A policy starts with "apiVersion" and "kind".');
+    report.error(fileStart, 'empty-file', `The file holds no ${subject.name}`, subject.hint);
   }
   const documents: SourceDocument[] = [];
   for (const document of filled) {
     const before = countErrors(findings);
     if (!reportYamlErrors(document, lines, report)) continue;
-    const root = convertDocument(document, lines, report);
+    const root = convertDocument(document, lines, report, subject);
     if (root === undefined) continue;
     documents.push({ file, root, hasErrors: countErrors(findings) > before });
   }

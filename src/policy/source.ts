@@ -33,6 +33,14 @@ export interface SourceScalar {
   readonly position: Position;
 }
 
+/** What the documents of a file are, for messages. */
+export interface DocumentSubject {
+  /** `policy` */
+  readonly name: string;
+  /** How one begins. */
+  readonly hint: string;
+}
+
 /** One document of a file. */
 export interface SourceDocument {
   readonly file: string;
