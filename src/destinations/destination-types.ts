@@ -12,7 +12,9 @@ export interface DestinationType<Config> {
 }
 
 /** By the word after `type:`. A module is loaded only when an output needs it. */
-export const destinationTypes: Readonly<Record<string, () => Promise<AnyDestinationType>>> = {};
+export const destinationTypes: Readonly<Record<string, () => Promise<AnyDestinationType>>> = {
+  syslog: async () => (await import('./syslog/syslog.ts')).destinationType,
+};
 
 // biome-ignore lint/suspicious/noExplicitAny: destinations of all kinds side by side, each with its own configuration
 export type AnyDestinationType = DestinationType<any>;

@@ -82,6 +82,12 @@ export const sendto = libc.func(
   addressLength: number,
 ) => number;
 
+export const connect = libc.func('int connect(int fd, const void *address, unsigned int addressLength)') as (
+  fd: number,
+  address: Uint8Array,
+  addressLength: number,
+) => number;
+
 export const flock = libc.func('int flock(int fd, int operation)') as (fd: number, operation: number) => number;
 
 const pthreadSigmask = libc.func('int pthread_sigmask(int how, const void *set, void *old)') as (

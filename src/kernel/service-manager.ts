@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import { AF_UNIX, MSG_NOSIGNAL, SOCK_CLOEXEC, SOCK_DGRAM, sendto, socket } from './libc.ts';
+import { unixAddress } from './unix-datagram.ts';
 
 /** What systemd is told of a service of `Type=notify-reload` (sd_notify(3)). */
 export type ServiceState = 'READY=1' | 'STOPPING=1' | 'WATCHDOG=1' | `RELOADING=1\nMONOTONIC_USEC=${bigint}`;
@@ -35,12 +36,4 @@ export class ServiceManager {
     closeSync(fd);
     return sent === message.length;
   }
-}
-
-/** `struct sockaddr_un`; a name that starts with @ is one without a file. */
-function unixAddress(path: string): Uint8Array {
-  const name = Buffer.from(path.replace(/^@/, '\0'));
-  const family = Buffer.alloc(2);
-  family.writeUInt16LE(AF_UNIX);
-  return Buffer.concat([family, name]);
 }
