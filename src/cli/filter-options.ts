@@ -22,6 +22,8 @@ export interface OutputFilters {
   readonly accepts: EventPredicate | undefined;
   readonly cut: LineCutter | undefined;
   readonly redact: ArgumentRedactor | undefined;
+  /** For filters that an output has of its own. */
+  readonly context: FilterContext;
 }
 
 /** What the filters need to know of the run. */
@@ -37,10 +39,12 @@ export function compileOutputFilters(
   content: FilterContent,
 ): OutputFilters {
   const list = (name: keyof typeof filterOptions): FilterObject[] => parseFilterList(`--${name}`, values[name] ?? '');
+  const context = filterContext(content);
   return {
-    accepts: compileEventLists(list('export-allowlist'), list('export-denylist'), filterContext(content)),
+    accepts: compileEventLists(list('export-allowlist'), list('export-denylist'), context),
     cut: compileFieldFilters(list('field-filters')),
     redact: compileRedaction(list('redaction-filters')),
+    context,
   };
 }
 

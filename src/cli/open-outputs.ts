@@ -9,6 +9,7 @@ import { RotatingFile } from '../export/rotating-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
 import type { ObservedOutput } from '../metrics/sources.ts';
 import type { OutputFilters } from './filter-options.ts';
+import { openConfiguredOutputs } from './open-configured-outputs.ts';
 import type { OutputSettings } from './output-options.ts';
 
 /** The sinks of a run and what is done to all of them. */
@@ -34,33 +35,40 @@ export async function openOutputs(
   for (const notice of settings.notices) log.warn(notice);
   const lossLine = jsonLossLine(nodeName);
   const { accepts, cut } = filters;
-  const sinkOptions: JsonSinkOptions = { accepts, cut, ratePerMinute: settings.ratePerMinute, lossLine };
+  const { ratePerMinute, sequenceNumbers } = settings;
+  const sinkOptions: JsonSinkOptions = { accepts, cut, ratePerMinute, sequenceNumbers, lossLine };
   const report = (message: string, lost?: number): void =>
     log.warn(lost === undefined ? {} : { lost: { output: lost } }, message);
   const buffer = { maxBytes: settings.bufferBytes };
-  const sinks: (JsonSink | CompactSink)[] = [];
+  const opened: OpenOutput[] = [];
+  const add = (sink: JsonSink | CompactSink): void => void opened.push({ name: sink.output.name, sink });
   const openStdout = (options: OutputOptions): BufferedOutput => {
     const reportStdout = (message: string, lost?: number): void => {
       report(message, lost);
       /* Whoever read our events went away: nothing is left to do when that was the only output. */
-      if (sinks.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
+      if (opened.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
     };
     const stdout = stdoutOutput({ ...buffer, ...options, report: reportStdout });
     return stdout;
   };
-  if (settings.output === 'json') sinks.push(new JsonSink(openStdout({ lossLine }), sinkOptions));
+  if (settings.output === 'json') add(new JsonSink(openStdout({ lossLine }), sinkOptions));
   if (settings.output === 'compact') {
     const colors = colorsFor(settings.color, process.stdout.isTTY, process.env);
     const compact = { nodeName, colors, accepts };
-    sinks.push(new CompactSink(openStdout({ lossLine: compactLossLine(compact) }), compact));
+    add(new CompactSink(openStdout({ lossLine: compactLossLine(compact) }), compact));
   }
   let eventFile: RotatingFile | undefined;
   if (settings.file !== undefined) {
     const { path, ...file } = settings.file;
     const output = { ...buffer, report, lossLine };
     eventFile = await RotatingFile.open(path, { ...file, report });
-    sinks.push(new JsonSink(new BufferedOutput(eventFile, output), sinkOptions));
+    add(new JsonSink(new BufferedOutput(eventFile, output), sinkOptions));
   }
+  if (settings.outputsPath !== undefined) {
+    const input = { path: settings.outputsPath, context: filters.context, nodeName, lossLine, report };
+    opened.push(...(await openConfiguredOutputs(input)));
+  }
+  const sinks = opened.map(({ sink }) => sink);
   return {
     sinks,
     eventFile,
@@ -68,8 +76,8 @@ export async function openOutputs(
       for (const { output } of sinks) output.reopen();
     },
     observe: () =>
-      sinks.map((sink) => ({
-        name: sink.output.name,
+      opened.map(({ name, sink }) => ({
+        name,
         counters: sink.output.counters(),
         rateLimited: sink instanceof JsonSink ? sink.rateLimited : 0,
       })),
@@ -77,4 +85,10 @@ export async function openOutputs(
       await Promise.all(sinks.map(({ output }) => output.finished));
     },
   };
+}
+
+interface OpenOutput {
+  /** What metrics call it. */
+  readonly name: string;
+  readonly sink: JsonSink | CompactSink;
 }

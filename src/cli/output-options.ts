@@ -15,7 +15,7 @@ import { UsageError } from './errors.ts';
 export const outputOptions = {
   output: optional(
     choiceType(['json', 'compact', 'none']),
-    'events on standard output (default: compact on a terminal, else json, none with an export file)',
+    'events on standard output (default: compact on a terminal, else json, none with other outputs)',
     'o',
   ),
   color: option(choiceType(['auto', 'always', 'never']), 'auto', 'colours of compact events'),
@@ -34,6 +34,8 @@ export const outputOptions = {
     -1,
     'events per minute that each output takes; -1 for all, 0 for none',
   ),
+  'export-sequence-numbers': option(booleanType, false, 'number the JSON events of each output, so that gaps show'),
+  outputs: optional(textType('FILE|DIR'), 'more outputs, as YAML files describe them: files, syslog, webhooks, ...'),
   'output-buffer-size': option(
     sizeType({ min: 16 * 2 ** 20, max: 2 ** 30 }),
     defaultBufferBytes,
@@ -48,6 +50,9 @@ export interface OutputSettings {
   /** Events per minute; undefined for all. */
   readonly ratePerMinute: number | undefined;
   readonly bufferBytes: number;
+  readonly sequenceNumbers: boolean;
+  /** A file or a directory that describes more outputs. */
+  readonly outputsPath: string | undefined;
   /** Options that were given and have no effect, with the reason. */
   readonly notices: readonly string[];
 }
@@ -68,7 +73,9 @@ export function outputSettings(
   isTerminal = process.stdout.isTTY,
 ): OutputSettings {
   const file = fileSettings(values);
-  const fallback = isTerminal ? 'compact' : file === undefined ? 'json' : 'none';
+  const outputsPath = values.outputs || undefined;
+  const hasOthers = file !== undefined || outputsPath !== undefined;
+  const fallback = isTerminal ? 'compact' : hasOthers ? 'none' : 'json';
   const rate = values['export-rate-limit'];
   return {
     output: values.output ?? fallback,
@@ -76,6 +83,8 @@ export function outputSettings(
     file,
     ratePerMinute: rate === -1 ? undefined : rate,
     bufferBytes: values['output-buffer-size'],
+    sequenceNumbers: values['export-sequence-numbers'],
+    outputsPath,
     notices: uselessOptions(values),
   };
 }

@@ -1,4 +1,4 @@
-import type { LineTransform } from '../export/json-sink.ts';
+import type { LineSchema } from '../export/json-sink.ts';
 import type { LineOutput, OutputCounters } from '../export/line-output.ts';
 import type { Destination } from './destination.ts';
 import type { LineMessage } from './line-message.ts';
@@ -9,7 +9,7 @@ export interface BatchedOutputOptions {
   readonly name: string;
   readonly settings: BatchSettings;
   /** The schema that messages have; Tetragon's without it. */
-  readonly schema?: LineTransform | undefined;
+  readonly schema?: LineSchema | undefined;
   /** A line, newline included, that tells the receiver how many events are missing at its place. */
   readonly lossLine: (droppedLines: number) => Buffer;
   /** Told once when delivery starts to fail and once when it works again, and of losses with their number of events. */

@@ -1,4 +1,4 @@
-import type { LineTransform } from '../export/json-sink.ts';
+import type { LineSchema } from '../export/json-sink.ts';
 import { LineQueue } from '../export/line-queue.ts';
 import { LineMessage } from './line-message.ts';
 
@@ -7,7 +7,7 @@ export interface MessageQueueOptions {
   /** What is dropped when that is reached. */
   readonly onFull: 'dropNewest' | 'dropOldest';
   /** The schema that messages have; Tetragon's without it. */
-  readonly schema?: LineTransform | undefined;
+  readonly schema?: LineSchema | undefined;
   /** A line, newline included, that tells the receiver how many events are missing at its place. */
   readonly lossLine: (droppedLines: number) => Buffer;
   /** Told of every gap. */
@@ -156,9 +156,7 @@ export class MessageQueue {
   #messageOf(line: Buffer): LineMessage {
     const bare = line.subarray(0, line.length - 1);
     const { schema } = this.#options;
-    if (schema === undefined) return new LineMessage(bare, bare);
-    const changed = schema(line, 0, line.length);
-    return new LineMessage(bare, Buffer.from(changed.subarray(0, -1)));
+    return new LineMessage(bare, schema === undefined ? bare : schema(line, 0, line.length));
   }
 }
 

@@ -32,13 +32,13 @@ const nameType: OptionType<string> = {
   },
 };
 
-/** Objects as Tetragon's API defines them; `where` says where each stands. */
+/** Objects as Tetragon's API defines them; `where` is the line and column of each. */
 const filterObjects = listOf<FilterObject>((node, report) => {
   const values = plainValue(node);
   if (node.kind === 'map') {
     return {
       values: values as Record<string, unknown>,
-      where: `line ${node.position.line}, column ${node.position.column}`,
+      where: `${node.position.line}:${node.position.column}`,
     };
   }
   report(

@@ -4,18 +4,21 @@ import type { LineOutput } from './line-output.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SequenceNumbers } from './sequence-numbers.ts';
 
-/** A changed copy of `line[start .. end]`, one event as a line of JSON, newlines included; valid until the next call. */
-export type LineTransform = (line: Buffer, start: number, end: number) => Buffer;
+/** A shortened copy of `line[start .. end]`; valid until the next call. */
+export type LineCutter = (line: Buffer, start: number, end: number) => Buffer;
+
+/** The event of `line[start .. end]` in another schema: JSON without a newline, in a buffer of its own. */
+export type LineSchema = (line: Buffer, start: number, end: number) => Buffer;
 
 export interface JsonSinkOptions {
   /** Which events are written; all by default. */
   readonly accepts?: ((event: Event) => boolean) | undefined;
   /** Takes fields out of each line. */
-  readonly cut?: LineTransform | undefined;
+  readonly cut?: LineCutter | undefined;
   /** Numbers the events; those that the limit keeps back, or the output drops, leave a gap. */
   readonly sequenceNumbers?: boolean | undefined;
   /** Writes what is left in another schema; Tetragon's without it. */
-  readonly schema?: LineTransform | undefined;
+  readonly schema?: LineSchema | undefined;
   /** Events that may pass per minute; no limit by default. */
   readonly ratePerMinute?: number | undefined;
   /** Says once a minute how many events the limit kept back. */
@@ -29,9 +32,9 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
   readonly accepts: ((event: Event) => boolean) | undefined;
   /** Events kept back by the rate limit. */
   rateLimited = 0;
-  readonly #cut: LineTransform | undefined;
+  readonly #cut: LineCutter | undefined;
   readonly #numbers: SequenceNumbers | undefined;
-  readonly #schema: LineTransform | undefined;
+  readonly #schema: LineSchema | undefined;
   readonly #limit: RateLimit | undefined;
   readonly #lossLine: ((droppedEvents: number) => Buffer) | undefined;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -65,7 +68,7 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
     let changed = line;
     if (this.#cut !== undefined) changed = this.#cut(changed, 0, changed.length);
     if (number !== undefined) changed = this.#numbers!.addTo(changed, 0, changed.length, number);
-    return this.#schema === undefined ? changed : this.#schema(changed, 0, changed.length);
+    return this.#schema === undefined ? changed : lineInSchema(this.#schema, changed);
   }
 
   /** Lines that are counted or changed have to be written. */
@@ -101,4 +104,10 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
   }
 }
 
+/** A line, newline included, as a line of another schema. */
+export function lineInSchema(schema: LineSchema, line: Buffer): Buffer {
+  return Buffer.concat([schema(line, 0, line.length), newline]);
+}
+
+const newline = Buffer.from('\n');
 const reportIntervalMs = 60_000;

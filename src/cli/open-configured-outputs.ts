@@ -1,0 +1,107 @@
+import type { DestinationContext } from '../destinations/destination.ts';
+import type { CommonOutput } from '../destinations/output-keys.ts';
+import type { DestinationOutputConfig, FileOutputConfig, OutputConfig } from '../destinations/read-outputs.ts';
+import { BufferedOutput, type OutputOptions } from '../export/buffered-output.ts';
+import { JsonSink, type JsonSinkOptions, type LineSchema, lineInSchema } from '../export/json-sink.ts';
+import type { LineOutput } from '../export/line-output.ts';
+import { RotatingFile } from '../export/rotating-file.ts';
+import { stdoutOutput } from '../export/stdout.ts';
+import { compileEventLists, type EventPredicate, type FilterContext } from '../filters/event-filter.ts';
+import { compileFieldFilters, type LineCutter } from '../filters/field-filter.ts';
+import type { FilterObject } from '../filters/filter-json.ts';
+import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import { InputError } from './errors.ts';
+import { readVersion } from './version.ts';
+
+/** An output that a file describes. */
+export interface ConfiguredOutput {
+  readonly name: string;
+  readonly sink: JsonSink;
+}
+
+export interface ConfiguredOutputsInput {
+  /** File or directory. */
+  readonly path: string;
+  readonly context: FilterContext;
+  readonly nodeName: string;
+  readonly lossLine: (dropped: number) => Buffer;
+  readonly report: (message: string, lost?: number) => void;
+}
+
+/**
+ * Opens what the files describe. Rejects with an InputError when there is a mistake in them, after it was shown, with a
+ * FilterError, or with the system's error when a file cannot be opened.
+ */
+export async function openConfiguredOutputs(input: ConfiguredOutputsInput): Promise<ConfiguredOutput[]> {
+  const { readOutputs } = await import('../destinations/read-outputs.ts');
+  const { outputs, diagnostics, texts } = await readOutputs(input.path);
+  if (diagnostics.length > 0) {
+    process.stderr.write(printDiagnostics(diagnostics, texts));
+    throw new InputError(`--outputs ${input.path}: it has mistakes`, 'jatai outputs check shows them too.');
+  }
+  const opened: ConfiguredOutput[] = [];
+  for (const output of outputs) opened.push({ name: output.common.name, sink: await openOutput(output, input) });
+  return opened;
+}
+
+/** What an output lets pass, and what of it. Throws a FilterError that names the file and the place. */
+export function compileFilters(
+  { file, common }: OutputConfig,
+  context: FilterContext,
+): { accepts: EventPredicate | undefined; cut: LineCutter | undefined } {
+  const located = (key: 'allowList' | 'denyList' | 'fieldFilters'): FilterObject[] =>
+    common[key].map(({ values, where }) => ({ values, where: `${file}:${where}: ${key}` }));
+  return {
+    accepts: compileEventLists(located('allowList'), located('denyList'), context),
+    cut: compileFieldFilters(located('fieldFilters')),
+  };
+}
+
+async function openOutput(config: OutputConfig, input: ConfiguredOutputsInput): Promise<JsonSink> {
+  const { common } = config;
+  const schema = await schemaOf(common);
+  const sinkOptions: JsonSinkOptions = {
+    ...compileFilters(config, input.context),
+    ratePerMinute: common.rateLimit,
+    sequenceNumbers: common.sequenceNumbers,
+    lossLine: input.lossLine,
+  };
+  if (config.kind === 'destination') {
+    return new JsonSink(await openDestination(config, schema, input), sinkOptions);
+  }
+  const lossLine = (dropped: number): Buffer => {
+    const line = input.lossLine(dropped);
+    return schema === undefined ? line : lineInSchema(schema, line);
+  };
+  const options: OutputOptions = { maxBytes: common.bufferSize, report: input.report, lossLine };
+  const output = config.kind === 'stdout' ? stdoutOutput(options) : await openFile(config, options);
+  return new JsonSink(output, { ...sinkOptions, schema, lossLine });
+}
+
+async function openFile({ settings }: FileOutputConfig, options: OutputOptions): Promise<BufferedOutput> {
+  const { path, permissions, maxSize, maxBackups, rotationInterval, compress } = settings;
+  const rotation = { maxBytes: maxSize, maxBackups, intervalMs: rotationInterval, compress };
+  const file = await RotatingFile.open(path, { mode: permissions, ...rotation, report: options.report! });
+  return new BufferedOutput(file, options);
+}
+
+async function openDestination(
+  { common, type, delivery, settings }: DestinationOutputConfig,
+  schema: LineSchema | undefined,
+  { nodeName, lossLine, report }: ConfiguredOutputsInput,
+): Promise<LineOutput> {
+  const { name, bufferSize } = common;
+  const context: DestinationContext = {
+    nodeName,
+    version: readVersion(),
+    report: (message) => report(`${name}: ${message}`),
+  };
+  const destination = await type.open(settings, context);
+  const { BatchedOutput } = await import('../destinations/batched-output.ts');
+  return new BatchedOutput(destination, { name, settings: { ...delivery, bufferSize }, schema, lossLine, report });
+}
+
+async function schemaOf({ schema }: CommonOutput): Promise<LineSchema | undefined> {
+  if (schema === 'tetragon') return undefined;
+  throw new InputError(`schema ${schema} is not available`);
+}
