@@ -4,8 +4,11 @@
  *
  * - The receiver closed it in order: its system had handed over all that came before, but the program may not have dealt
  *   with it yet. Frames of the last `windowMs` are sent again.
- * - The connection broke: bytes may have been in the buffers of both systems. All frames are sent again: the last
- *   `maxBytes`, which is more than these buffers hold, at most as old as `maxAgeMs`.
+ * - The connection broke: bytes may also have been in the buffers of both systems. All frames are sent again: those of
+ *   the last `windowMs`, and in any case the last `socketBytes`, which is more than these buffers hold, unless they are
+ *   older than `maxAgeMs`.
+ *
+ * `maxBytes` bounds them all.
  */
 export class ResendWindow {
   readonly #windowMs: number;
@@ -30,7 +33,7 @@ export class ResendWindow {
       this.#entries.push({ frame, sentAtMs: nowMs });
       this.#bytes += frame.length;
     }
-    while (this.size > 0 && (this.#bytes > this.#maxBytes || this.#isOlder(nowMs - maxAgeMs))) this.#dropFirst();
+    while (this.size > 0 && !this.#isNeeded(nowMs)) this.#dropFirst();
     this.#compact();
   }
 
@@ -51,6 +54,12 @@ export class ResendWindow {
     for (const entry of this.#entries) entry.sentAtMs = nowMs;
   }
 
+  /** Whether the first frame must be kept. */
+  #isNeeded(nowMs: number): boolean {
+    if (this.#bytes > this.#maxBytes || this.#isOlder(nowMs - maxAgeMs)) return false;
+    return this.#bytes <= socketBytes || !this.#isOlder(nowMs - this.#windowMs);
+  }
+
   #isOlder(timeMs: number): boolean {
     return this.#entries[this.#first]!.sentAtMs < timeMs;
   }
@@ -67,4 +76,6 @@ export class ResendWindow {
   }
 }
 
+/** Linux gives a TCP connection up to 4 MiB to send from and 6 MiB to receive into (tcp_wmem, tcp_rmem). */
+const socketBytes = 16 * 2 ** 20;
 const maxAgeMs = 600_000;

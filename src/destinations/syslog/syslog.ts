@@ -12,6 +12,7 @@ import {
   type Destination,
   type DestinationContext,
   DestinationError,
+  deliveredAll,
   type Message,
 } from '../destination.ts';
 import type { DestinationType } from '../destination-types.ts';
@@ -41,8 +42,8 @@ const keys = {
   maxMessageSize: optionalKey(scalar(sizeType({ min: 480, max: 2 ** 26 }))),
   /** What was sent within this time before the receiver ended the connection is sent again. */
   resendWindow: withDefault(scalar(durationType), 5000),
-  /** What is kept to be sent again after a connection broke. */
-  resendBuffer: withDefault(scalar(sizeType({ max: 2 ** 30 })), 16 * 2 ** 20),
+  /** Bound of what is kept to be sent again. */
+  resendBuffer: withDefault(scalar(sizeType({ max: 2 ** 30 })), 64 * 2 ** 20),
   tls: optionalKey(group(tlsKeys)),
 } as const;
 
@@ -93,7 +94,8 @@ class SyslogDestination implements Destination {
     } catch (error) {
       throw messages.length === all.length ? error : wholeBatchFailed(error as Error);
     }
-    return { rejected: all.length - messages.length, reason: `longer than ${limit} bytes` };
+    const rejected = all.length - messages.length;
+    return rejected === 0 ? deliveredAll : { rejected, reason: `longer than ${limit} bytes` };
   }
 
   async close(): Promise<void> {
