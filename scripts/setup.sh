@@ -20,6 +20,7 @@ newest_clang_package() {
 packages_wanted() {
 	echo libbpf1 libbpf-dev gcc libc6-dev make file kmod bpftool iproute2
 	echo qemu-system-x86 busybox-static xz-utils zstd util-linux ca-certificates
+	echo kcat
 	command -v npm > /dev/null || echo nodejs npm
 }
 
