@@ -1,8 +1,8 @@
-import { group, type KeyValues, listOf, optionalKey, required, scalar, withDefault } from '../config/key-table.ts';
-import { booleanType, choiceType, type OptionType, textType } from '../config/option-types.ts';
-import { secretValue } from '../config/secret-key.ts';
-import type { DestinationType } from './destination-types.ts';
-import { tlsKeys } from './tls-keys.ts';
+import { group, type KeyValues, listOf, optionalKey, required, scalar, withDefault } from '../../config/key-table.ts';
+import { booleanType, choiceType, type OptionType, textType } from '../../config/option-types.ts';
+import { secretValue } from '../../config/secret-key.ts';
+import type { DestinationType } from '../destination-types.ts';
+import { tlsKeys } from '../tls-keys.ts';
 
 const brokerType: OptionType<string> = {
   placeholder: 'HOST:PORT',

@@ -4,8 +4,8 @@ import {
   consumeKafka,
   startKafkaBroker,
   whyNoKafkaBroker,
-} from '../../test/receivers/kafka-broker.ts';
-import type { Message } from './destination.ts';
+} from '../../../test/receivers/kafka-broker.ts';
+import type { Message } from '../destination.ts';
 import { destinationType, type KafkaConfig } from './kafka.ts';
 
 const missing = whyNoKafkaBroker();

@@ -7,10 +7,10 @@ import {
   DestinationError,
   deliveredAll,
   type Message,
-} from './destination.ts';
+} from '../destination.ts';
+import { tlsOptions } from '../tls-keys.ts';
 import type { KafkaConfig } from './kafka.ts';
 import { readKafkaFailure } from './kafka-errors.ts';
-import { tlsOptions } from './tls-keys.ts';
 
 /**
  * An idempotent producer that has every message acknowledged by all replicas in sync. What the client tries again it
