@@ -5,6 +5,8 @@ import {
   startKafkaBroker,
   whyNoKafkaBroker,
 } from '../../../test/receivers/kafka-broker.ts';
+import { startKafkaProxy } from '../../../test/receivers/kafka-proxy.ts';
+import { makeTestCertificates } from '../../../test/receivers/test-certificates.ts';
 import type { Message } from '../destination.ts';
 import { destinationType, type KafkaConfig } from './kafka.ts';
 
@@ -94,6 +96,57 @@ describe.skipIf(missing !== undefined)('kafka', { timeout: 60_000 }, () => {
     const attempt = destination.deliver(batch, never);
     await expect(attempt).rejects.toMatchObject({ retryable: true, message: expect.stringContaining('AUTHORIZATION') });
     expect(await destination.deliver(batch, never)).toEqual({ rejected: 0 });
+    await destination.close();
+  });
+
+  test('asks the next broker when the first one is away', async () => {
+    await using broker = await startKafkaBroker(topic, 1);
+    const destination = await open(`127.0.0.1:1,${broker.address}`);
+    expect(await destination.deliver(messages(0, 1), never)).toEqual({ rejected: 0 });
+    await destination.close();
+  });
+
+  test('proves who it is by TLS, and has the broker prove it', async () => {
+    using certificates = makeTestCertificates();
+    const ca = certificates.read('authority.pem');
+    const server = { key: certificates.read('server.key'), cert: certificates.read('server.pem'), ca };
+    await using broker = await startKafkaBroker(topic, 1);
+    await using proxy = await startKafkaProxy(broker.address, { tls: { ...server, requestCert: true } });
+    await using consumer = consumeKafka(broker, topic);
+    const tls = {
+      ca: certificates.path('authority.pem'),
+      cert: certificates.path('client.pem'),
+      key: certificates.path('client.key'),
+      serverName: undefined,
+      insecureSkipVerify: false,
+    };
+    const destination = await open(proxy.address, { tls });
+    await destination.deliver(messages(0, 1), never);
+    await until(consumer.messages, 1);
+    const careful = await open(proxy.address, { tls: { ...tls, ca: undefined } });
+    await expect(careful.deliver(messages(0, 1), never)).rejects.toThrow(/certificate/);
+    const plain = await open(proxy.address);
+    await expect(plain.deliver(messages(0, 1), never)).rejects.toMatchObject({ retryable: true });
+    for (const one of [destination, careful, plain]) await one.close();
+  });
+
+  test('says who it is by SASL, with a password that may change', async () => {
+    await using broker = await startKafkaBroker(topic, 1);
+    await using proxy = await startKafkaProxy(broker.address, { login: 'jatai:right' });
+    let password = 'wrong';
+    const sasl = {
+      mechanism: 'PLAIN',
+      username: { read: () => 'jatai' },
+      password: { read: () => password },
+      token: undefined,
+    } as const;
+    const destination = await open(proxy.address, { sasl });
+    const batch = messages(0, 1);
+    await expect(destination.deliver(batch, never)).rejects.toThrow(/SASL/);
+    password = 'right';
+    await deliverAtLast(destination, batch);
+    expect(proxy.logins).toContain('jatai:wrong');
+    expect(proxy.logins.at(-1)).toBe('jatai:right');
     await destination.close();
   });
 

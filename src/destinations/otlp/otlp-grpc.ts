@@ -65,7 +65,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 /** A receiver without resources says when it has them again; one that does not say refuses this request as too large. */
 function failureOf(error: ServiceError): OtlpFailure {
-  const message = `${status[error.code]}: ${error.details}`;
+  const message = `${status[error.code]}: ${error.details.replace(/ Resolution note: $/, '')}`;
   if (retryable.has(error.code)) return new OtlpFailure(message, 'try_again', retryDelayMs(error.metadata));
   if (error.code !== status.RESOURCE_EXHAUSTED) return new OtlpFailure(message, 'refused');
   const delayMs = retryDelayMs(error.metadata);

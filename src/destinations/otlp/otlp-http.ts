@@ -42,7 +42,12 @@ export class OtlpHttp implements OtlpTransport {
     const { request } = url.protocol === 'https:' ? https : http;
     const options = { method: 'POST', agent: this.#agent, headers, signal };
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const fail = (error: Error): void => reject(new OtlpFailure(networkProblem(error), 'try_again'));
+    const fail = (error: Error): void => {
+      /* The receiver closed a connection that was idle, just when it was used again: that is no failure yet. */
+      if (call.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+        resolve(this.#post(body, signal, headers));
+      } else reject(new OtlpFailure(networkProblem(error), 'try_again'));
+    };
     const secured = url.protocol === 'https:' ? { ...options, ...tlsOptions(tls) } : options;
     const call = request(url, secured, (response) => readAnswer(response).then(resolve, fail));
     call.on('error', fail);

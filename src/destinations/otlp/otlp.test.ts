@@ -229,6 +229,16 @@ test('attributes of an exit, a container and a list of arguments', async () => {
   await destination.close();
 });
 
+test('an idle connection that the receiver closes is no failure', async () => {
+  await using receiver = await startOtlpReceiver('http/protobuf');
+  const destination = await open('http/protobuf', receiver.port);
+  await destination.deliver(exits(0, 1), never);
+  await receiver.stop();
+  await receiver.start();
+  expect(await destination.deliver(exits(1, 1), never)).toEqual({ rejected: 0 });
+  await destination.close();
+});
+
 test('negative and large numbers, empty members and strange texts survive', async () => {
   await using receiver = await startOtlpReceiver('http/protobuf');
   const destination = await open('http/protobuf', receiver.port);
