@@ -7,6 +7,7 @@ import {
 } from '../../../test/receivers/kafka-broker.ts';
 import { startKafkaProxy } from '../../../test/receivers/kafka-proxy.ts';
 import { makeTestCertificates } from '../../../test/receivers/test-certificates.ts';
+import { defaultsOf } from '../../config/key-table.ts';
 import type { Message } from '../destination.ts';
 import { destinationType, type KafkaConfig } from './kafka.ts';
 
@@ -172,14 +173,9 @@ const topicAuthorizationFailed = 29;
 
 async function open(address: string, settings: Partial<KafkaConfig> = {}) {
   const config: KafkaConfig = {
+    ...(defaultsOf(destinationType.keys) as KafkaConfig),
     brokers: address.split(','),
     topic,
-    key: 'process',
-    compression: 'none',
-    clientId: 'jatai',
-    createTopic: false,
-    sasl: undefined,
-    tls: undefined,
     ...settings,
   };
   return destinationType.open(config, { nodeName: 'node-1', version: '0', report: () => {} });

@@ -1,16 +1,9 @@
 import { expect, test } from 'vitest';
-import type { OtlpConfig } from './otlp.ts';
+import { defaultsOf } from '../../config/key-table.ts';
+import { destinationType, type OtlpConfig } from './otlp.ts';
 import { otlpSettings } from './otlp-settings.ts';
 
-const nothing: OtlpConfig = {
-  protocol: undefined,
-  endpoint: undefined,
-  headers: {},
-  compression: undefined,
-  body: 'map',
-  resource: {},
-  tls: undefined,
-};
+const nothing = defaultsOf(destinationType.keys) as OtlpConfig;
 
 test.each<[string, Partial<OtlpConfig>, Record<string, string>, string]>([
   ['the default for HTTP', {}, {}, 'http://localhost:4318/v1/logs'],

@@ -3,6 +3,7 @@ import protobuf from 'protobufjs';
 import { afterAll, describe, expect, test } from 'vitest';
 import { startOtlpReceiver } from '../../../test/receivers/otlp-receiver.ts';
 import { makeTestCertificates } from '../../../test/receivers/test-certificates.ts';
+import { defaultsOf } from '../../config/key-table.ts';
 import type { Message } from '../destination.ts';
 import { LineMessage } from '../line-message.ts';
 import { destinationType, type OtlpConfig } from './otlp.ts';
@@ -305,13 +306,9 @@ function range(from: number, count: number): number[] {
 
 function open(protocol: 'http/protobuf' | 'grpc', port: number, settings: Partial<OtlpConfig> = {}) {
   const config: OtlpConfig = {
+    ...(defaultsOf(destinationType.keys) as OtlpConfig),
     protocol,
     endpoint: `http://127.0.0.1:${port}`,
-    headers: {},
-    compression: undefined,
-    body: 'map',
-    resource: {},
-    tls: undefined,
     ...settings,
   };
   return destinationType.open(config, {

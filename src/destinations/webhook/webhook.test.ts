@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { defaultsOf } from '../../config/key-table.ts';
 import { type Destination, DestinationError, type Message } from '../destination.ts';
-import { retryAfterMs } from './http-client.ts';
+import { retryAfterMs } from '../http-client.ts';
 import { destinationType, type WebhookConfig } from './webhook.ts';
 
 let server: Server | undefined;

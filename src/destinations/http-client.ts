@@ -1,13 +1,15 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { type TlsConfig, tlsOptions } from '../tls-keys.ts';
+import { type TlsConfig, tlsOptions } from './tls-keys.ts';
 
 /** What a receiver answered. */
 export interface HttpAnswer {
   readonly status: number;
   /** From `Retry-After`; undefined when it says nothing. */
   readonly retryAfterMs: number | undefined;
-  /** The beginning of the body, for messages. */
+  /** Without what is beyond 1 MiB. */
+  readonly body: Buffer;
+  /** The beginning of the body, for messages; empty when it is no text. */
   readonly text: string;
 }
 
@@ -24,7 +26,7 @@ export class HttpClient {
   }
 
   /** Rejects with the system's error when there is no answer. */
-  post(body: Buffer, signal: AbortSignal, headers: Readonly<Record<string, string>>): Promise<HttpAnswer> {
+  post(body: Uint8Array, signal: AbortSignal, headers: Readonly<Record<string, string>>): Promise<HttpAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     const options = {
       method: 'POST',
@@ -37,7 +39,12 @@ export class HttpClient {
       this.#url.protocol === 'https:'
         ? requestHttps(this.#url, { ...options, ...tlsOptions(this.#tls) }, answered)
         : requestHttp(this.#url, options, answered);
-    request.once('error', reject).end(body);
+    request.once('error', (error: NodeJS.ErrnoException) => {
+      /* The receiver closed a connection that was idle, just when it was used again: that is no failure yet. */
+      if (request.reusedSocket && error.code === 'ECONNRESET') resolve(this.post(body, signal, headers));
+      else reject(error);
+    });
+    request.end(body);
     return promise;
   }
 
@@ -48,15 +55,19 @@ export class HttpClient {
 
 /** Reads the body to its end, so that the connection can be used again, and keeps the beginning. */
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
-  let text = '';
-  response.setEncoding('utf8');
+  const chunks: Buffer[] = [];
+  let bytes = 0;
   for await (const chunk of response) {
-    if (text.length < longestText) text += chunk;
+    if (bytes < longestBody) chunks.push(chunk);
+    bytes += chunk.length;
   }
+  const body = Buffer.concat(chunks);
+  const isText = /^(text\/|application\/(problem\+)?json)/.test(response.headers['content-type'] ?? 'text/plain');
   return {
     status: response.statusCode ?? 0,
     retryAfterMs: retryAfterMs(response.headers['retry-after'], Date.now()),
-    text: text.slice(0, longestText).trim(),
+    body,
+    text: isText ? body.toString('utf8', 0, longestText).trim() : '',
   };
 }
 
@@ -69,4 +80,5 @@ export function retryAfterMs(value: string | undefined, nowMs: number): number |
 }
 
 const connectionOptions = { keepAlive: true, maxSockets: 1 };
+const longestBody = 1024 * 1024;
 const longestText = 200;
