@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { protocolNumbers } from '../policy/network-names.ts';
 import { fileName } from './conversions.ts';
 import { isObject, type Json, type JsonObject, objectAt, textAt } from './json.ts';
@@ -86,8 +87,8 @@ export function connectionOf(args: readonly JsonObject[], localAddress: boolean)
 function endpoint(from: JsonObject | undefined, address: string, port: string): CallEndpoint | undefined {
   const ip = textAt(from, address);
   const number = from?.[port];
-  const bound = typeof number === 'number' && number !== 0;
-  if (ip === undefined || (!bound && /^[0.:]+$/.test(ip))) return undefined;
+  const bound = typeof number === 'number' && Number.isInteger(number) && number > 0 && number < 2 ** 16;
+  if (ip === undefined || isIP(ip) === 0 || (!bound && /^[0.:]+$/.test(ip))) return undefined;
   return { ip, ...(bound && { port: number }) };
 }
 

@@ -1,4 +1,4 @@
-import { isArray, isObject, type Json, type JsonObject, textAt } from './json.ts';
+import { isArray, isObject, type Json, type JsonObject, objectAt, textAt } from './json.ts';
 
 /** How a value of an event becomes one of another schema. */
 export interface Conversion {
@@ -18,11 +18,10 @@ export type ConversionName = keyof typeof conversions;
 export const conversions = {
   text: { meaning: '', keeps: true, convert: text },
   copyOfText: { meaning: '', keeps: false, convert: text },
-  number: { meaning: '', keeps: true, convert: integer },
+  number: { meaning: 'up to 2^31 - 1, as the schemas have it', keeps: true, convert: integer32 },
   flag: { meaning: '', keeps: true, convert: (value) => (typeof value === 'boolean' ? value : undefined) },
   numberOfText: { meaning: 'as a number, up to 2^53', keeps: true, convert: numberOfText },
   textOfNumber: { meaning: 'as text', keeps: true, convert: textOfNumber },
-  identity: { meaning: 'absent when it is 4294967295 (none)', keeps: true, convert: identity },
   time: { meaning: 'RFC 3339', keeps: true, convert: time },
   milliseconds: { meaning: 'milliseconds since 1970', keeps: false, convert: milliseconds },
   fileName: { meaning: 'behind the last slash', keeps: false, convert: fileName },
@@ -36,6 +35,7 @@ export const conversions = {
   },
   words: { meaning: '', keeps: true, convert: words },
   capabilities: { meaning: '`DAC_OVERRIDE` as `CAP_DAC_OVERRIDE`', keeps: true, convert: capabilities },
+  image: { meaning: '`id` as `uid`; when the container has a name', keeps: true, convert: image },
   environmentObjects: { meaning: '`name`, `value`', keeps: true, convert: environmentObjects },
   environmentWords: { meaning: '`NAME=value`', keeps: true, convert: environmentWords },
 } as const satisfies Record<string, Conversion>;
@@ -48,6 +48,12 @@ function integer(value: Json): number | undefined {
   return Number.isSafeInteger(value) ? (value as number) : undefined;
 }
 
+/** An id that is not set is 4294967295, which the schemas' integers cannot hold. */
+function integer32(value: Json): number | undefined {
+  const number = integer(value);
+  return number === undefined || Math.abs(number) >= 2 ** 31 ? undefined : number;
+}
+
 /** Protobuf's JSON writes 64-bit numbers as text. */
 function numberOfText(value: Json): number | undefined {
   if (typeof value !== 'string' || !/^-?(?:0|[1-9]\d{0,15})$/.test(value)) return integer(value);
@@ -58,19 +64,14 @@ function textOfNumber(value: Json): string | undefined {
   return integer(value) === undefined ? undefined : String(value);
 }
 
-/** A user id that is not set is the largest 32-bit number, which the schemas' 32-bit integers cannot hold. */
-function identity(value: Json): number | undefined {
-  return value === UNSET ? undefined : integer(value);
-}
-
-export const UNSET = 4_294_967_295;
-
 function time(value: Json): string | undefined {
-  return milliseconds(value) === undefined ? undefined : (value as string);
+  return typeof value === 'string' && rfc3339.test(value) ? value : undefined;
 }
+
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/;
 
 function milliseconds(value: Json): number | undefined {
-  if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT/.test(value)) return undefined;
+  if (typeof value !== 'string' || !rfc3339.test(value)) return undefined;
   const ms = Date.parse(value);
   return Number.isNaN(ms) ? undefined : ms;
 }
@@ -111,7 +112,19 @@ function words(value: Json): string[] | undefined {
 }
 
 function capabilities(value: Json): string[] | undefined {
-  return words(value)?.map((name) => (name.startsWith('CAP_') ? name : `CAP_${name}`));
+  const names = words(value)?.map((name) => (name.startsWith('CAP_') ? name : `CAP_${name}`));
+  return names?.every((name) => /^CAP_[A-Z0-9_]+$/.test(name)) ? names : undefined;
+}
+
+/** OCSF requires an image to have a uid, and a container to have a uid or a name. */
+function image(value: Json, process: JsonObject): JsonObject | undefined {
+  if (!isObject(value)) return undefined;
+  const { id, name, ...others } = value;
+  const container = textAt(process, 'docker') ?? textAt(objectAt(objectAt(process, 'pod'), 'container'), 'name');
+  if (typeof id !== 'string' || id === '' || container === undefined || Object.keys(others).length > 0)
+    return undefined;
+  if (name === undefined) return { uid: id };
+  return typeof name === 'string' ? { uid: id, name } : undefined;
 }
 
 function environmentObjects(value: Json): Json[] | undefined {

@@ -2,7 +2,7 @@ import type { CallEndpoint, CallFile } from './call-subjects.ts';
 import { ECS_VERSION, ecsEventFields, ecsLineFields, ecsParentFields, ecsProcessFields } from './ecs-fields.ts';
 import { type EventFacts, eventFacts } from './event-facts.ts';
 import { fieldTable, mapFields } from './field-table.ts';
-import { isEmpty, isObject, type JsonBuilder, type JsonObject, newObject, objectAt, setValue } from './json.ts';
+import { addMember, isEmpty, isObject, type JsonBuilder, type JsonObject, objectAt, setValue } from './json.ts';
 import { severities, verdicts } from './verdict.ts';
 
 /**
@@ -11,8 +11,8 @@ import { severities, verdicts } from './verdict.ts';
  */
 export function ecsEvent(line: JsonObject): JsonObject {
   const facts = eventFacts(line);
-  const event = newObject();
-  const rest = newObject();
+  const event: JsonBuilder = {};
+  const rest: JsonBuilder = {};
   mapLine(line, facts, event, rest);
   mapBody(facts, event, rest);
   setCategories(event, facts);
@@ -44,7 +44,7 @@ function mapLine(line: JsonObject, { type }: EventFacts, event: JsonBuilder, res
   if (event['@timestamp'] === undefined) event['@timestamp'] = new Date().toISOString();
   event['ecs'] = { version: ECS_VERSION };
   setValue(event, ['host', 'os', 'type'], 'linux');
-  for (const key in left) if (key !== type) rest[key] = left[key];
+  for (const key in left) if (key !== type) addMember(rest, key, left[key]);
 }
 
 function mapBody({ type, body }: EventFacts, event: JsonBuilder, rest: JsonBuilder): void {
@@ -52,15 +52,15 @@ function mapBody({ type, body }: EventFacts, event: JsonBuilder, rest: JsonBuild
   for (const [key, value] of Object.entries(left ?? {})) {
     if ((key === 'process' || key === 'parent') && isObject(value)) {
       const leftOfProcess = mapFields(processTables[key], value, event);
-      if (leftOfProcess !== undefined) rest[key] = leftOfProcess;
-    } else rest[key] = value;
+      if (leftOfProcess !== undefined) addMember(rest, key, leftOfProcess);
+    } else addMember(rest, key, value);
   }
 }
 
 function setCategories(event: JsonBuilder, facts: EventFacts): void {
   const { type, activity, action, verdict, severity, outcome } = facts;
   const row = verdict === undefined ? undefined : verdicts[verdict].ecs;
-  const members = (objectAt(event, 'event') ?? newObject()) as JsonBuilder;
+  const members = (objectAt(event, 'event') ?? {}) as JsonBuilder;
   Object.assign(members, {
     kind: row?.kind ?? 'event',
     ...(activity.category !== undefined && { category: words(activity.category, row?.category) }),
@@ -139,7 +139,8 @@ function setConnection(event: JsonBuilder, { activity, connection }: EventFacts)
     ...(transport !== undefined && { transport, iana_number: String(protocol) }),
     ...(ipVersion !== undefined && { type: `ipv${ipVersion}` }),
   };
-  const addresses = [...new Set([source?.ip, destination?.ip].filter((ip) => ip !== undefined))];
+  const ips = [source?.ip, destination?.ip].filter((ip) => ip !== undefined && /[^0.:]/.test(ip));
+  const addresses = [...new Set(ips)] as string[];
   if (addresses.length > 0) event['related'] = { ip: addresses };
 }
 

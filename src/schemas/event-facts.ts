@@ -51,7 +51,7 @@ export function eventFacts(line: JsonObject): EventFacts {
     type,
     body,
     activity,
-    action: call?.name ?? actionWords[type ?? ''] ?? type ?? 'unknown',
+    action: call?.name ?? (name === 'found' ? 'found' : actionWords[type ?? '']) ?? type ?? 'unknown',
     call,
     verdict,
     severity: severity(type, body, verdict),

@@ -1,5 +1,5 @@
 import { type ConversionName, conversions } from './conversions.ts';
-import { isEmpty, isObject, type JsonBuilder, type JsonObject, newObject, setValue, valueAt } from './json.ts';
+import { isObject, type Json, type JsonBuilder, type JsonObject, setMember, setValue, valueAt } from './json.ts';
 
 /** One row of a mapping: where a value of an event goes in another schema. */
 export interface Field {
@@ -45,7 +45,9 @@ export function below(path: string, fields: readonly Field[]): Field[] {
  */
 export function mapFields(table: FieldTable, source: JsonObject, target: JsonBuilder): JsonBuilder | undefined {
   const taken: boolean[] = [];
-  for (const [index, { from, to, conversion }] of table.rows.entries()) {
+  const { rows } = table;
+  for (let index = 0; index < rows.length; index++) {
+    const { from, to, conversion } = rows[index]!;
     const value = valueAt(source, from);
     if (value === undefined) continue;
     const converted = conversion.convert(value, source);
@@ -57,18 +59,26 @@ export function mapFields(table: FieldTable, source: JsonObject, target: JsonBui
 }
 
 function rest(source: JsonObject, consumers: Consumers, taken: readonly boolean[]): JsonBuilder | undefined {
-  const left = newObject();
-  for (const [key, value] of Object.entries(source)) {
-    const consumer = consumers.get(key);
-    if (consumer === undefined) left[key] = value;
-    else if (isRows(consumer)) {
-      if (!consumer.some((index) => taken[index])) left[key] = value;
-    } else if (isObject(value)) {
-      const inner = rest(value, consumer, taken);
-      if (inner !== undefined) left[key] = inner;
-    } else left[key] = value;
+  let left: JsonBuilder | undefined;
+  for (const key in source) {
+    const value = source[key];
+    const remaining = restOf(value, consumers.get(key), taken);
+    if (remaining === undefined) continue;
+    left ??= {};
+    setMember(left, key, remaining);
   }
-  return isEmpty(left) ? undefined : left;
+  return left;
+}
+
+/** What is left of one value: all, a part of an object, or undefined. */
+function restOf(
+  value: Json | undefined,
+  consumer: readonly number[] | Consumers | undefined,
+  taken: readonly boolean[],
+): Json | undefined {
+  if (consumer === undefined) return value;
+  if (isRows(consumer)) return consumer.some((index) => taken[index]) ? undefined : value;
+  return isObject(value) ? rest(value, consumer, taken) : value;
 }
 
 function isRows(consumer: readonly number[] | Consumers): consumer is readonly number[] {

@@ -2,11 +2,26 @@ export type Json = string | number | boolean | null | readonly Json[] | JsonObje
 export interface JsonObject {
   readonly [key: string]: Json | undefined;
 }
-/** An object under construction; has no prototype, so that any name in an event is an ordinary member. */
+/** An object under construction. */
 export type JsonBuilder = { [key: string]: Json | undefined };
 
-export function newObject(): JsonBuilder {
-  return { __proto__: null } as unknown as JsonBuilder;
+/** Sets a member whose name comes from an event: `__proto__` too is a member like any other. */
+export function setMember(target: JsonBuilder, key: string, value: Json | undefined): void {
+  if (key !== '__proto__') target[key] = value;
+  else Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** Adds a member under the first free name: the line and the event in it may both have one that is unknown. */
+export function addMember(target: JsonBuilder, key: string, value: Json | undefined): void {
+  while (Object.hasOwn(target, key)) key += '_';
+  setMember(target, key, value);
+}
+
+/** The members that have a value. */
+export function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
+  const object: JsonBuilder = {};
+  for (const key in members) if (members[key] !== undefined) object[key] = members[key];
+  return object;
 }
 
 export function isObject(value: Json | undefined): value is JsonObject {
@@ -36,9 +51,9 @@ export function objectsAt(parent: JsonObject | undefined, key: string): readonly
 /** The value at a path; undefined where something on the way is missing or no object. */
 export function valueAt(source: JsonObject, path: readonly string[]): Json | undefined {
   let value: Json | undefined = source;
-  for (const key of path) {
-    if (!isObject(value) || !Object.hasOwn(value, key)) return undefined;
-    value = value[key];
+  for (let index = 0; index < path.length; index++) {
+    if (!isObject(value)) return undefined;
+    value = value[path[index]!];
   }
   return value;
 }
@@ -51,7 +66,7 @@ export function setValue(target: JsonBuilder, path: readonly string[], value: Js
     const key = path[index]!;
     let child = parent[key];
     if (!isObject(child)) {
-      child = newObject();
+      child = {};
       parent[key] = child;
     }
     parent = child as JsonBuilder;

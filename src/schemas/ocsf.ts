@@ -3,13 +3,16 @@ import type { CallEndpoint, CallFile } from './call-subjects.ts';
 import { type EventFacts, eventFacts } from './event-facts.ts';
 import { fieldTable, mapFields } from './field-table.ts';
 import {
+  addMember,
+  isArray,
   isEmpty,
+  isObject,
   type Json,
   type JsonBuilder,
   type JsonObject,
-  newObject,
   objectAt,
   objectsAt,
+  present,
   textAt,
 } from './json.ts';
 import {
@@ -28,8 +31,8 @@ import { severities, verdicts } from './verdict.ts';
  */
 export function ocsfEvent(line: JsonObject): JsonObject {
   const facts = eventFacts(line);
-  const event = newObject();
-  const unmapped = newObject();
+  const event: JsonBuilder = {};
+  const unmapped: JsonBuilder = {};
   const processes = ocsfProcesses(facts.body, unmapped);
   const ocsfClass = classFor(facts, processes);
   setMetadata(event, facts, processes);
@@ -78,25 +81,24 @@ interface Processes {
 
 function ocsfProcesses(body: JsonObject, unmapped: JsonBuilder): Processes {
   const process = ocsfProcess(body, 'process', unmapped);
+  if (process === undefined) {
+    for (const key of processKeys) if (body[key] !== undefined) unmapped[key] = body[key];
+    return { process, parent: undefined };
+  }
   const parent = ocsfProcess(body, 'parent', unmapped);
-  if (process !== undefined && parent !== undefined) process['parent_process'] = parent;
-  if (process !== undefined) addAncestry(process, body, unmapped);
-  else if (body['ancestors'] !== undefined) unmapped['ancestors'] = body['ancestors'];
+  if (parent !== undefined) process['parent_process'] = parent;
+  else if (body['parent'] !== undefined) unmapped['parent'] = body['parent'];
+  addAncestry(process, body, unmapped);
   return { process, parent };
 }
 
+/** Undefined, with nothing set, when the event does not say which process it is. */
 function ocsfProcess(body: JsonObject, key: 'process' | 'parent', unmapped: JsonBuilder): JsonBuilder | undefined {
   const source = objectAt(body, key);
-  if (source === undefined) {
-    if (body[key] !== undefined) unmapped[key] = body[key];
-    return undefined;
-  }
-  const process = newObject();
+  if (source === undefined) return undefined;
+  const process: JsonBuilder = {};
   const rest = mapFields(processTable, source, process);
-  if (process['pid'] === undefined && process['uid'] === undefined) {
-    unmapped[key] = source;
-    return undefined;
-  }
+  if (process['pid'] === undefined && process['uid'] === undefined) return undefined;
   if (rest !== undefined) unmapped[key] = rest;
   const path = textAt(source, 'binary');
   if (path !== undefined) process['file'] = fileObject({ path, name: String(process['name']) }, REGULAR_FILE);
@@ -105,35 +107,33 @@ function ocsfProcess(body: JsonObject, key: 'process' | 'parent', unmapped: Json
 
 /** OCSF wants the direct parent first, then upwards. */
 function addAncestry(process: JsonBuilder, body: JsonObject, unmapped: JsonBuilder): void {
-  const ancestors = objectsAt(body, 'ancestors');
-  if (ancestors.length === 0) {
-    if (body['ancestors'] !== undefined) unmapped['ancestors'] = body['ancestors'];
+  const { parent, ancestors } = body;
+  if (ancestors === undefined) return;
+  const above = isArray(ancestors) ? ancestors.map(ancestor) : [];
+  const known = above.filter((place) => place !== undefined);
+  if (known.length === 0 || known.length < above.length) {
+    unmapped['ancestors'] = ancestors;
     return;
   }
-  const ancestry: JsonObject[] = [];
-  const parent = objectAt(body, 'parent');
-  if (parent !== undefined) ancestry.push(ancestor(parent).entity);
-  const rests: Json[] = [];
-  for (const source of ancestors) {
-    const { entity, rest } = ancestor(source);
-    ancestry.push(entity);
-    rests.push(rest ?? {});
-  }
-  process['ancestry'] = ancestry;
-  if (rests.some((rest) => !isEmpty(rest as JsonObject))) unmapped['ancestors'] = rests;
+  const direct = ancestor(parent);
+  process['ancestry'] = [...(direct === undefined ? [] : [direct]), ...known].map(({ entity }) => entity);
+  const rests = known.map(({ rest }) => rest ?? {});
+  if (!rests.every(isEmpty)) unmapped['ancestors'] = rests;
 }
 
-function ancestor(source: JsonObject): { entity: JsonBuilder; rest: JsonBuilder | undefined } {
-  const entity = newObject();
-  return { entity, rest: mapFields(ancestorTable, source, entity) };
+function ancestor(source: Json | undefined): { entity: JsonBuilder; rest: JsonBuilder | undefined } | undefined {
+  if (!isObject(source)) return undefined;
+  const entity: JsonBuilder = {};
+  const rest = mapFields(ancestorTable, source, entity);
+  return entity['pid'] === undefined && entity['uid'] === undefined ? undefined : { entity, rest };
 }
 
 /** What is in the line besides the event. */
 function mapLine(line: JsonObject, { type }: EventFacts, event: JsonBuilder, unmapped: JsonBuilder): void {
   const rest = mapFields(lineTable, line, event);
-  for (const key in rest) if (key !== type) unmapped[key] = rest[key];
+  for (const key in rest) if (key !== type) addMember(unmapped, key, rest[key]);
   if (event['time'] === undefined) event['time'] = Date.now();
-  const device = (event['device'] ?? newObject()) as JsonBuilder;
+  const device = (event['device'] ?? {}) as JsonBuilder;
   if (device['hostname'] === undefined) device['name'] = 'unknown';
   device['type_id'] = 0;
   device['type'] = 'Unknown';
@@ -144,7 +144,7 @@ function mapLine(line: JsonObject, { type }: EventFacts, event: JsonBuilder, unm
 function mapBody({ type, body }: EventFacts, ocsfClass: OcsfClass, event: JsonBuilder, unmapped: JsonBuilder): void {
   const table = ocsfClass === 'base' ? undefined : eventTables.get(type ?? '');
   const rest = mapFields(table ?? policyTable, body, event);
-  for (const key in rest) if (!processKeys.has(key)) unmapped[key] = rest[key];
+  for (const key in rest) if (!processKeys.has(key)) addMember(unmapped, key, rest[key]);
 }
 
 const processKeys = new Set(['process', 'parent', 'ancestors']);
@@ -218,7 +218,7 @@ function setProcessDetails(event: JsonBuilder, { type, body }: EventFacts): void
 
 /** The path of a module is in the table of the event. */
 function setModule(event: JsonBuilder, { type, activity, call }: EventFacts): void {
-  const module = (event['module'] ?? newObject()) as JsonBuilder;
+  const module = (event['module'] ?? {}) as JsonBuilder;
   const file = objectAt(module, 'file');
   if (file !== undefined) module['file'] = { ...file, type_id: REGULAR_FILE, type: 'Regular File' };
   if (type === 'process_usdt' && call !== undefined) module['function_name'] = call.name;
@@ -329,9 +329,13 @@ function setOutcome(event: JsonBuilder, { verdict, severity, techniques, outcome
 /** Events about the stream itself, in words. */
 const notes: Readonly<Record<string, (body: JsonObject) => string>> = {
   process_throttle: ({ type, cgroup }) =>
-    `${type === 'THROTTLE_STOP' ? 'events are reported again' : 'events are held back'} of cgroup ${String(cgroup ?? '')}`,
-  rate_limit_info: ({ number_of_dropped_process_events: count }) => `${String(count ?? 0)} events were dropped`,
+    `${type === 'THROTTLE_STOP' ? 'events are reported again' : 'events are held back'} of cgroup ${word(cgroup)}`,
+  rate_limit_info: ({ number_of_dropped_process_events: count }) => `${word(count)} events were dropped`,
 };
+
+function word(value: Json | undefined): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : 'unknown';
+}
 
 function attackObject(id: string): JsonObject {
   const technique = { uid: id.slice(0, TECHNIQUE_LENGTH) };
@@ -355,9 +359,4 @@ function metadataOf(profiles: readonly string[]): JsonObject {
     log_name: 'jatai',
     ...(profiles.length > 0 && { profiles }),
   };
-}
-
-/** The members that have a value. */
-function present(members: Readonly<Record<string, Json | undefined>>): JsonObject {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
