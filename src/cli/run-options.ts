@@ -33,7 +33,11 @@ export const runOptions = {
   'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),
   'cgroup-rate': optional(cgroupRateType, 'hold back events of a cgroup that makes more than this on one CPU: 1000,1s'),
-  'run-dir': option(textType('DIR'), defaultRunDirectory, 'where jatai top learns what runs in the kernel, and the next agent the ids of processes'),
+  'run-dir': option(
+    textType('DIR'),
+    defaultRunDirectory,
+    'where jatai top learns what runs in the kernel, and the next agent the ids of processes',
+  ),
   'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
   debug: option(booleanType, false, 'the same as --log-level debug'),
