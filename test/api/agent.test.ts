@@ -341,7 +341,8 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(await client.call('GetDebug', {})).toMatchObject({ level: 'LOG_LEVEL_DEBUG' });
     const { processes } = await client.call('GetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE' });
     const self = processes.processes.find(({ process: known }: Message) => known.pid.value === process.pid);
-    expect(self).toMatchObject({ color: 'inUse', refcnt: { value: 1 } });
+    expect(self).toMatchObject({ color: 'inUse' });
+    expect(self!['refcnt'].value).toBeGreaterThan(0);
   });
 
   test('the rotation of the event file', async () => {
