@@ -149,11 +149,10 @@ export class EventPipeline {
     this.#plans.retire(planId, Number(bootTimeNs / 1_000_000n) / 1000);
   }
 
-  /** Reports the processes that are known already, oldest first: those that ran before the sensors. */
+  /** Reports the living processes that are known already, oldest first: those that ran before the sensors. */
   reportExisting(): void {
-    const processes = [...this.cache.all()].sort(
-      (one, other) => one.ktimeHigh - other.ktimeHigh || one.ktimeLow - other.ktimeLow,
-    );
+    const living = [...this.cache.all()].filter(({ ended }) => !ended);
+    const processes = living.sort((one, other) => one.ktimeHigh - other.ktimeHigh || one.ktimeLow - other.ktimeLow);
     for (const process of processes) this.#reportExec(process, process.ktimeLow, process.ktimeHigh);
     this.flush();
   }
