@@ -341,8 +341,12 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(await client.call('GetDebug', {})).toMatchObject({ level: 'LOG_LEVEL_DEBUG' });
     const { processes } = await client.call('GetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE' });
     const self = processes.processes.find(({ process: known }: Message) => known.pid.value === process.pid);
-    expect(self).toMatchObject({ color: 'inUse' });
-    expect(self!['refcnt'].value).toBeGreaterThan(0);
+    expect(self).toMatchObject({ color: 'inUse', refcnt: { value: self['process'].refcnt } });
+    /* Itself, and its children: the agent is one. */
+    expect(self['process'].refcnt).toBeGreaterThan(1);
+    const dump = { skip_zero_refcnt: true, exclude_execve_map_processes: true };
+    const rest = await client.call('GetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE', dump });
+    for (const { color } of rest['processes']?.processes ?? []) expect(color).toBe('deletePending');
   });
 
   test('the rotation of the event file', async () => {
