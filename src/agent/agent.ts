@@ -362,8 +362,8 @@ export class Agent {
     if (this.#base !== undefined)
       for (const name of reportedCounters)
         this.#base.reported[counterIndexes[name]] = BigInt(this.#reported.get(name) ?? 0);
-    const { decodeErrors, unknownPlans, unknownSelectors, processEvictions } = this.#pipeline.counters();
-    const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processEvictions });
+    const { decodeErrors, unknownPlans, unknownSelectors, processLosses } = this.#pipeline.counters();
+    const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processLosses });
     this.#reportGrowth(agent, 'the agent could not use records');
   }
 

@@ -106,7 +106,7 @@ function encodeState(process: ProcProcess, { ktimeNs, parentTgid, parentKtimeNs 
 
 /** Kernel threads have no executable: events and policies know them by their name in brackets, as ps shows them. */
 function binaryOf(process: ProcProcess): Buffer {
-  return Buffer.from(process.kernelThread ? `[${process.command}]` : process.binary);
+  return process.kernelThread ? Buffer.from(`[${process.command}]`) : process.binary;
 }
 
 function flagsOf(process: ProcProcess): number {
@@ -120,7 +120,7 @@ function existingProcess(process: ProcProcess): Omit<ExistingProcess, keyof Proc
     tgid: process.pid,
     binary: binaryOf(process),
     args: process.arguments,
-    cwd: process.cwd === '' ? undefined : Buffer.from(process.cwd),
+    cwd: process.cwd.length === 0 ? undefined : process.cwd,
     uid: process.credentials.euid,
     auid: process.auid,
     nsPid: process.pidInNamespace,

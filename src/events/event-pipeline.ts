@@ -74,6 +74,8 @@ export interface PipelineCounters {
   readonly orphanArguments: number;
   readonly truncatedArguments: number;
   readonly processEvictions: number;
+  /** Those of them that later events could have referred to. */
+  readonly processLosses: number;
 }
 
 /**
@@ -208,6 +210,7 @@ export class EventPipeline {
       orphanArguments: this.#assembler.orphans,
       truncatedArguments: this.#assembler.truncations,
       processEvictions: this.cache.evictions,
+      processLosses: this.cache.losses,
     };
   }
 

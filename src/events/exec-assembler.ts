@@ -37,7 +37,7 @@ export class ExecAssembler {
       header: record.header,
       chunks: [bytesOf(process.image.args)],
       expected: record.argsLength,
-      sinceMs: Date.now(),
+      sinceMs: performance.now(),
       received: record.argsInline,
     });
     return true;
@@ -84,7 +84,7 @@ export class ExecAssembler {
   /** Ends the wait for the oldest program when it has waited too long: its last chunk was lost, or never sent. */
   interruptExpired(): AssembledExec | undefined {
     const oldest = this.#pending.values().next().value;
-    return oldest !== undefined && Date.now() - oldest.sinceMs > maxWaitMs
+    return oldest !== undefined && performance.now() - oldest.sinceMs > maxWaitMs
       ? this.interrupt(oldest.process.tgid)
       : undefined;
   }

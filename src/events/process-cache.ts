@@ -66,6 +66,8 @@ export interface ProcessCacheOptions {
 export class ProcessCache {
   /** Processes dropped because the cache was full, alive or not. */
   evictions = 0;
+  /** Those of them that something could still refer to: they lived, or had children. */
+  losses = 0;
   readonly #options: ProcessCacheOptions;
   /** The latest execution of each tgid; older ones hang on it by `older`. */
   readonly #byTgid = new Map<number, Process>();
@@ -351,6 +353,7 @@ export class ProcessCache {
     while (this.#endedStart < this.#ended.length) {
       if (this.#removeUnlessHeld(this.#takeEnded())) return;
     }
+    this.losses++;
     for (const held of this.#held) {
       if (this.#remove(held)) return;
     }

@@ -14,11 +14,11 @@ test('readProcesses describes this process', () => {
     pid: process.pid,
     parentPid: process.ppid,
     uid: process.getuid?.(),
-    cwd: process.cwd(),
+    cwd: Buffer.from(process.cwd()),
     kernelThread: false,
     binaryDeleted: false,
   });
-  expect(self?.binary).toMatch(/node$/);
+  expect(self?.binary.toString()).toMatch(/node$/);
   expect(self?.arguments.toString()).toContain('node');
   expect(self?.startTimeNs).toBeGreaterThan(0n);
   expect(self?.startTimeNs).toBeLessThan(bootTimeNs());
@@ -36,7 +36,7 @@ test('readProcesses shows a deleted binary, odd arguments and an odd name', asyn
     expect(readProcesses().find(({ pid }) => pid === child.pid)).toMatchObject({
       parentPid: process.pid,
       command: 'a) R 1 (b',
-      binary,
+      binary: Buffer.from(binary),
       binaryDeleted: true,
       arguments: Buffer.from([binary, '100', ''].join('\0')),
     });
@@ -50,7 +50,8 @@ test('readProcesses includes kernel threads and the first process', () => {
   const first = processes.find(({ pid }) => pid === 1);
   expect(first).toMatchObject({ parentPid: 0, kernelThread: false, pidInNamespace: expect.any(Number) });
   for (const thread of processes.filter(({ kernelThread }) => kernelThread)) {
-    expect(thread).toMatchObject({ binary: '', inInitTree: false });
+    expect(thread).toMatchObject({ inInitTree: false });
+    expect(thread.binary).toHaveLength(0);
     expect(thread.arguments).toHaveLength(0);
   }
 });

@@ -17,14 +17,14 @@ export interface ProcProcess {
   readonly startTimeNs: bigint;
   /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
   readonly argumentsAddress: bigint;
-  /** Path of the executable; empty for kernel threads. */
-  readonly binary: string;
+  /** Path of the executable, as bytes: names need not be UTF-8; empty for kernel threads. */
+  readonly binary: Buffer;
   /** The executable was deleted, or is a memfd (`/memfd:NAME`). */
   readonly binaryDeleted: boolean;
   /** The raw command line: arguments, each ended by a NUL; empty for kernel threads. */
   readonly arguments: Buffer;
-  /** Empty when it may not be read. */
-  readonly cwd: string;
+  /** Path, as bytes; empty when it may not be read. */
+  readonly cwd: Buffer;
   readonly uid: number;
   /** Login uid; 4294967295 when nobody logged in. */
   readonly auid: number;
@@ -112,11 +112,13 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
 const NO_LOGIN_UID = 0xffff_ffff;
 
 const DELETED = ' (deleted)';
+const MEMFD = '/memfd:';
 
-function splitDeleted(link: string): { path: string; deleted: boolean } {
-  return link.endsWith(DELETED)
-    ? { path: link.slice(0, -DELETED.length), deleted: true }
-    : { path: link, deleted: link.startsWith('/memfd:') };
+function splitDeleted(link: Buffer): { path: Buffer; deleted: boolean } {
+  const length = link.length - DELETED.length;
+  return link.toString('latin1', Math.max(0, length)) === DELETED
+    ? { path: link.subarray(0, length), deleted: true }
+    : { path: link, deleted: link.toString('latin1', 0, MEMFD.length) === MEMFD };
 }
 
 function withInitTree(processes: readonly ProcessAlone[]): ProcProcess[] {
@@ -165,10 +167,10 @@ function readBytes(path: string): Buffer | undefined {
   }
 }
 
-function readLink(path: string): string {
+function readLink(path: string): Buffer {
   try {
-    return readlinkSync(path);
+    return readlinkSync(path, { encoding: 'buffer' });
   } catch {
-    return '';
+    return Buffer.alloc(0);
   }
 }

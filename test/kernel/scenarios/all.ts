@@ -8,9 +8,11 @@ import { filePathScenarios } from './file-paths.ts';
 import { identityScenarios } from './identities.ts';
 import { laneScenarios } from './lanes.ts';
 import { manyPolicyScenarios } from './many-policies.ts';
+import { oddTextScenarios } from './odd-text.ts';
 import { overrideScenarios } from './override.ts';
 import { policyChangeScenarios } from './policy-changes.ts';
 import { processSelectorScenarios } from './process-selectors.ts';
+import { processStormScenarios } from './process-storm.ts';
 import { processScenarios } from './processes.ts';
 import { refusalScenarios } from './refusals.ts';
 import { restartScenarios } from './restarts.ts';
@@ -33,12 +35,14 @@ const everyScenario: readonly Scenario[] = [
   ...overrideScenarios,
   ...sigkillScenarios,
   ...processScenarios,
+  ...oddTextScenarios,
   ...processSelectorScenarios,
   ...tracepointScenarios,
   ...argumentTypeScenarios,
   ...manyPolicyScenarios,
   ...policyChangeScenarios,
   ...burstScenarios,
+  ...processStormScenarios,
   ...laneScenarios,
   ...cgroupRateScenarios,
   ...refusalScenarios,
