@@ -174,6 +174,22 @@ describe('process events', () => {
     expect(events.at(-1).process_exit.parent.pid).toBe(100);
   });
 
+  test('a clock that is set back changes the time of later events, and no id', () => {
+    const { events, send, pipeline } = start({ bootToWallNs: 1_000_000n * second });
+    send(exec(shell));
+    pipeline.clock.setOffset(996_400n * second);
+    send(exec({ ...cat, parentTgid: 100, parentKtime: shell.execKtime }));
+    send(exitBytes({ ...shell, ktime: 21n * second, code: 0 }));
+    expect(events.map(({ time }) => time)).toEqual([
+      '1970-01-12T13:46:50Z',
+      '1970-01-12T12:47:00Z',
+      '1970-01-12T12:47:01Z',
+    ]);
+    expect(events[2].process_exit.process).toEqual(events[0].process_exec.process);
+    expect(events[1].process_exec.parent).toEqual(events[0].process_exec.process);
+    expect(events[1].process_exec.process.exec_id).toBe(id(cat.execKtime, 200));
+  });
+
   test('an unknown process is reported with what the record says, and counted', () => {
     const { events, send, pipeline } = start();
     pipeline.addPlan(planOf(selectorOf(hookOf())));

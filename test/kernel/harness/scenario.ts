@@ -21,6 +21,8 @@ export interface Scenario {
   readonly agent?: 'shared' | 'own';
   /** True when nothing in it depends on the kernel: it is then not run again on every emulated one. */
   readonly onHostOnly?: boolean;
+  /** True when it would disturb the machine it runs on. */
+  readonly onGuestOnly?: boolean;
   /** Files of the policy directory, by name. */
   policies?(context: ScenarioContext): Readonly<Record<string, string>>;
   /** Runs before the policies are there. */

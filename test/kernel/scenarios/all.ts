@@ -2,6 +2,7 @@ import type { Scenario } from '../harness/scenario.ts';
 import { agentDeathScenarios } from './agent-death.ts';
 import { burstScenarios } from './burst.ts';
 import { cgroupRateScenarios } from './cgroup-rate.ts';
+import { clockScenarios } from './clock.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
@@ -51,9 +52,10 @@ const everyScenario: readonly Scenario[] = [
   ...identityScenarios,
   ...updateScenarios,
   ...topScenarios,
+  ...clockScenarios,
 ];
 
 /** Those for this machine's own kernel, or for an emulated one. */
 export function scenariosFor(place: 'host' | 'guest'): readonly Scenario[] {
-  return place === 'host' ? everyScenario : everyScenario.filter(({ onHostOnly }) => !onHostOnly);
+  return everyScenario.filter(({ onHostOnly, onGuestOnly }) => !(place === 'host' ? onGuestOnly : onHostOnly));
 }
