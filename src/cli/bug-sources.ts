@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { configPaths } from '../config/config-files.ts';
+import { configPaths, readConfigPath } from '../config/config-files.ts';
 import { defaultInfoFile } from '../grpc/info-file.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import { type ConnectionValues, withAgent } from './agent-connection.ts';
@@ -23,7 +23,7 @@ export function bugSources(connection: ConnectionValues): BugSource[] {
     ...systemFiles.map((path) => fileSource(`system/${path.replaceAll('/', '_').slice(1)}`, path)),
     { name: 'kernel/probe.json', read: describeKernel },
     { name: 'kernel/log.txt', read: () => run('dmesg') },
-    ...configPaths.filter((path) => existsSync(path)).flatMap(configSources),
+    ...[...configPaths, ...outputFiles()].filter((path) => existsSync(path)).flatMap(configSources),
     { name: 'agent/journal.txt', read: () => run('journalctl', '-u', 'jatai', '--no-pager', '-n', '5000') },
     ...agentSources(connection),
     ...processSources(),
@@ -50,6 +50,12 @@ function describeKernel(): string {
     policies: policyAbilities(facts),
     changes: suggestChanges(facts, process.getuid?.() === 0),
   });
+}
+
+/** Files that describe outputs, as the settings name them. */
+function outputFiles(): string[] {
+  const settings = configPaths.flatMap((path) => readConfigPath(path, false).settings);
+  return [...new Set(settings.filter(({ name }) => name === 'outputs').map(({ text }) => text))];
 }
 
 function configSources(path: string): BugSource[] {

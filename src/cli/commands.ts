@@ -117,6 +117,13 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
       return { usage: policyCostUsage, run: policyCostCommand };
     },
   },
+  'outputs check': {
+    summary: 'find the mistakes in descriptions of outputs',
+    load: async () => {
+      const { outputsCheckCommand, outputsCheckUsage } = await import('./outputs-check.ts');
+      return { usage: outputsCheckUsage, run: outputsCheckCommand };
+    },
+  },
   facts: {
     summary: 'write what is known of this kernel as JSON',
     load: async () => {

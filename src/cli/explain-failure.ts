@@ -31,7 +31,7 @@ function failure(message: string, hint: string): Failure {
 }
 
 function usageFailure(message: string, args: readonly string[], usage: string | undefined): Failure {
-  const name = /^Usage: jatai ((?:policy )?[\w-]+)/.exec(usage ?? '')?.[1];
+  const name = /^Usage: jatai ((?:policy |outputs )?[\w-]+)/.exec(usage ?? '')?.[1];
   const help = name === undefined ? 'jatai help' : `jatai ${name} --help`;
   const shown = args.length === 0 ? '' : `Run '${help}' for its use.\n`;
   return { text: `jatai: ${message}\n${shown}`, status: 2 };

@@ -12,6 +12,15 @@ test.each([
   ['-----BEGIN PRIVATE KEY-----\ncut', '*****'],
   ['server-tls-key-file: /etc/jatai/key.pem', 'server-tls-key-file: /etc/jatai/key.pem'],
   ['log-level: info', 'log-level: info'],
+  ['https://hooks.example.com/services/T01234567890A/b0/abc', 'https://hooks.example.com/services/*****/b0/abc'],
+  ['address: https://x.org/in/4f3c2b1a9d8e7f6a?sig=abc&v=1', 'address: https://x.org/in/*****?sig=*****&v=*****'],
+  ['a: https://example.com/api/events-and-more/v2', 'a: https://example.com/api/events-and-more/v2'],
+  ['headers: {X-Key: abc, Y: "d"}', 'headers: {*****'],
+  [
+    '  headers:\n    X-Key: abc\n    "Y-Key": d e\n  format: array',
+    '  headers:\n    X-Key: *****\n    "Y-Key": *****\n  format: array',
+  ],
+  ['- headers:\n    X: {file: /x}\n- name: b', '- headers:\n    X: *****\n- name: b'],
 ])('%j', (text, expected) => {
   expect(redactSecrets(text)).toBe(expected);
 });

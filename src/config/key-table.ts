@@ -55,15 +55,18 @@ export function readMap<Table extends KeyTable>(
     report(node.position, 'Expected a map of settings', `Known keys are ${Object.keys(table).join(', ')}.`);
     return undefined;
   }
-  const values: Record<string, unknown> = {};
-  for (const [name, { initial, isRequired }] of Object.entries(table)) {
-    values[name] = initial;
-    if (isRequired && !node.entries.some(({ key }) => key === name))
-      report(node.position, `The key "${name}" is missing`);
-  }
+  const names = Object.keys(table);
+  const values: Record<string, unknown> = defaultsOf(table);
+  const found = new Set<string | undefined>();
   for (const { key, keyPosition, value } of node.entries) {
-    if (Object.hasOwn(table, key)) values[key] = table[key]!.read(value, report) ?? table[key]!.initial;
-    else report(keyPosition, `Unknown key ${JSON.stringify(key)}`, knownHint(key, Object.keys(table)));
+    const isKnown = Object.hasOwn(table, key);
+    if (isKnown) values[key] = table[key]!.read(value, report) ?? table[key]!.initial;
+    else report(keyPosition, `Unknown key ${JSON.stringify(key)}`, knownHint(key, names));
+    /* A key that is misspelt is not missing as well. */
+    found.add(isKnown ? key : nearest(key, names));
+  }
+  for (const name of names) {
+    if (table[name]!.isRequired && !found.has(name)) report(node.position, `The key "${name}" is missing`);
   }
   return values as KeyValues<Table>;
 }

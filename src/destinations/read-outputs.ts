@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KeyTable, knownHint, listOf, type ProblemReport, readMap, required } from '../config/key-table.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
+import { compareDiagnostics } from '../policy/finding.ts';
 import type { Position } from '../policy/model.ts';
 import { parsePolicies } from '../policy/parse.ts';
 import { keyPositionOf, type SourceDocument, type SourceMap, type SourceNode } from '../policy/source.ts';
@@ -65,7 +66,7 @@ export async function readOutputs(path: string): Promise<ReadOutputs> {
     for (const document of parsed.documents) outputs.push(...(await readDocument(document, diagnostics)));
   }
   diagnostics.push(...duplicates(outputs));
-  return { outputs, diagnostics, texts };
+  return { outputs, diagnostics: diagnostics.sort(compareDiagnostics), texts };
 }
 
 const subject = { name: 'file of outputs', hint: 'Write "outputs:" and a list of outputs.' };
