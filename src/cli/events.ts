@@ -26,6 +26,7 @@ Prints the events of a running agent until it is interrupted. When standard inpu
   --reconnect                connect again when the agent goes away
   --reconnect-wait TIME      how long to wait before that (default 2s)
   --count N                  stop after N events
+  --sequence-numbers         number the events of this stream in JSON; a gap is a loss
 ${selectionUsage}${connectionUsage}
 Examples:
   jatai events --process '^/usr/bin/curl$' -e PROCESS_EXEC,PROCESS_EXIT
@@ -39,9 +40,13 @@ export async function eventsCommand(args: string[]): Promise<number> {
   if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}"`);
   const selection = parseSelection(values);
   const print = limited(makePrinter(values), parseCount(values.count));
-  if (values['server-address'] === undefined && hasSavedEvents()) return printSaved(selection, print);
+  if (values['server-address'] === undefined && hasSavedEvents()) {
+    if (values['sequence-numbers'])
+      throw new UsageError('--sequence-numbers is for live events; saved ones are as they are');
+    return printSaved(selection, print);
+  }
   if (!values.reconnect) {
-    await withAgent(values, (client) => printLive(client, selection, print));
+    await withAgent(values, (client) => printLive(client, values, selection, print));
     return 0;
   }
   return followForever(values, selection, print);
@@ -64,6 +69,7 @@ function parseEventsArguments(args: string[]) {
       reconnect: { type: 'boolean', default: false },
       'reconnect-wait': { type: 'string', default: '2s' },
       count: { type: 'string' },
+      'sequence-numbers': { type: 'boolean', default: false },
       ...selectionArguments,
       ...connectionArguments,
     },
@@ -119,11 +125,17 @@ async function drained(): Promise<void> {
   for (const event of events) stdout.removeListener(event, done);
 }
 
-async function printLive(client: AgentClient, selection: EventSelection, print: Print): Promise<boolean> {
+async function printLive(
+  client: AgentClient,
+  values: EventsValues,
+  selection: EventSelection,
+  print: Print,
+): Promise<boolean> {
   const request = {
     allow_list: selectionFilters(selection),
     deny_list: [],
     field_filters: selectionFieldFilters(selection),
+    sequence_numbers: values['sequence-numbers'],
   };
   for await (const event of client.getEvents(request)) if (!(await print(event))) return false;
   return true;
@@ -134,7 +146,7 @@ async function followForever(values: EventsValues, selection: EventSelection, pr
   const waitMs = parseTimeout(values['reconnect-wait'], 'reconnect-wait');
   for (;;) {
     try {
-      if (!(await withAgent(values, (client) => printLive(client, selection, print)))) return 0;
+      if (!(await withAgent(values, (client) => printLive(client, values, selection, print)))) return 0;
       process.stderr.write('jatai: the agent ended the stream\n');
     } catch (error) {
       if (!(error instanceof InputError)) throw error;

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const one of opened.splice(0)) await one[Symbol.asyncDispose]();
 });
 
-async function serveEvents(maxBytes: number): Promise<Served> {
+async function serveEvents(maxBytes: number, sequenceNumbers = false): Promise<Served> {
   const hub = new EventHub();
   const pipeline = new EventPipeline({ nodeName: 'node1', bootToWallNs: 0n, sinks: [hub] });
   hub.setEncoding(() => pipeline.encoding);
@@ -32,7 +32,8 @@ async function serveEvents(maxBytes: number): Promise<Served> {
           let close = (): void => {};
           return {
             onMessage: () => {
-              const subscriber = hub.subscribe({ send: (frames, done) => call.sendFrames(frames, done), maxBytes });
+              const send = (frames: Buffer, done: () => void): void => call.sendFrames(frames, done);
+              const subscriber = hub.subscribe({ send, maxBytes, sequenceNumbers });
               close = () => subscriber.close();
               call.respond();
             },
@@ -63,18 +64,21 @@ async function until(condition: () => boolean): Promise<void> {
 
 interface Reader {
   readonly pids: number[];
+  readonly numbers: (number | undefined)[];
   lost: number;
   readonly client: GrpcClient;
 }
 
 async function read(socket: string): Promise<Reader> {
   const client = await GrpcClient.connect({ address: { kind: 'unix', path: socket }, timeoutMs: 5000 });
-  const reader: Reader = { pids: [], lost: 0, client };
+  const reader: Reader = { pids: [], numbers: [], lost: 0, client };
   const receive = async (): Promise<void> => {
     for await (const message of client.stream('/test/Events', Buffer.alloc(0))) {
       const event = responseType.toObject(responseType.decode(message), { longs: Number });
-      if (event['rate_limit_info'] === undefined) reader.pids.push(event['process_exec'].process.pid.value);
-      else reader.lost += event['rate_limit_info'].number_of_dropped_process_events;
+      if (event['rate_limit_info'] === undefined) {
+        reader.pids.push(event['process_exec'].process.pid.value);
+        reader.numbers.push(event['sequence']);
+      } else reader.lost += event['rate_limit_info'].number_of_dropped_process_events;
     }
   };
   receive().catch(() => {});
@@ -117,6 +121,20 @@ describe('EventHub', () => {
     expect(slow.pids.length + slow.lost).toBe(5001);
     const gap = slow.pids.findIndex((pid, index) => pid !== index + 1);
     expect(slow.pids.slice(0, gap)).toEqual(Array.from({ length: gap }, (_, index) => index + 1));
+    slow.client.close();
+  });
+
+  test('numbers of a stream have gaps where events are missing', async () => {
+    const { test1, hub, emit } = await serveEvents(64 * 1024, true);
+    const slow = await read(test1.socket);
+    await until(() => hub.counters().clients === 1);
+    emit(5000);
+    await until(() => slow.pids.length > 0);
+    emit(1);
+    await until(() => slow.pids.at(-1) === 5001);
+    expect(slow.lost).toBeGreaterThan(0);
+    /* Each process has one event: its number is that of the event. */
+    expect(slow.numbers).toEqual(slow.pids);
     slow.client.close();
   });
 

@@ -113,7 +113,7 @@ export class EventHub implements TypedSink {
     const { unreported: dropped } = stream;
     encoder.encode({ kind: 'rateLimit', dropped, ktimeLow: this.#ktimeLow, ktimeHigh: this.#ktimeHigh });
     stream.unreported = 0;
-    stream.append(encoder.writer.buffer, encoder.writer.length);
+    stream.appendNotice(encoder.writer.buffer, encoder.writer.length);
     return true;
   }
 

@@ -1,10 +1,13 @@
 import { frameHeaderBytes, writeFrameHeader } from './framing.ts';
+import { ProtobufWriter } from './protobuf-writer.ts';
 
 export interface EventStreamOptions {
   /** Hands bytes to the client; `done` is told when they are on their way. */
   readonly send: (frames: Buffer, done: () => void) => void;
   /** Bytes that may wait for the client; what does not fit is dropped and counted. */
   readonly maxBytes: number;
+  /** Numbers the events, dropped ones too, in `GetEventsResponse.sequence`. */
+  readonly sequenceNumbers?: boolean;
 }
 
 /**
@@ -23,26 +26,28 @@ export class EventStream {
   #spare: Buffer = empty;
   #sending = false;
   #closed = false;
+  /** Events so far. */
+  #events = 0;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
   }
 
-  /** Takes a message, `bytes[0 .. length]`, or counts it as dropped. */
+  /** Takes the message of an event, `bytes[0 .. length]`, or counts it as dropped. */
   append(bytes: Buffer, length: number): void {
-    const needed = this.#length + frameHeaderBytes + length;
-    if (this.#closed || !this.#reserve(needed)) {
-      this.drop();
-      return;
-    }
-    writeFrameHeader(this.#waiting, this.#length, length);
-    bytes.copy(this.#waiting, this.#length + frameHeaderBytes, 0, length);
-    this.#length = needed;
-    if (this.#length >= batchBytes) this.flush();
+    const number = this.#options.sequenceNumbers === true ? sequenceField(this.#events + 1) : empty;
+    if (this.#add(bytes, length, number)) this.#events++;
+    else this.drop();
+  }
+
+  /** Takes a message about events; it has no number. */
+  appendNotice(bytes: Buffer, length: number): void {
+    this.#add(bytes, length, empty);
   }
 
   /** Counts an event as dropped. */
   drop(): void {
+    this.#events++;
     this.dropped++;
     this.unreported++;
   }
@@ -81,6 +86,20 @@ export class EventStream {
     this.#length = 0;
   }
 
+  /** False when there is no room. `more`: further fields of the message. */
+  #add(bytes: Buffer, length: number, more: Buffer): boolean {
+    const size = length + more.length;
+    const needed = this.#length + frameHeaderBytes + size;
+    if (this.#closed || !this.#reserve(needed)) return false;
+    const start = this.#length + frameHeaderBytes;
+    writeFrameHeader(this.#waiting, this.#length, size);
+    bytes.copy(this.#waiting, start, 0, length);
+    if (more.length > 0) more.copy(this.#waiting, start + length);
+    this.#length = needed;
+    if (this.#length >= batchBytes) this.flush();
+    return true;
+  }
+
   #reserve(needed: number): boolean {
     if (needed <= this.#waiting.length) return true;
     if (needed > this.#options.maxBytes) return false;
@@ -92,6 +111,16 @@ export class EventStream {
   }
 }
 
+/** Valid until the next call. */
+function sequenceField(number: number): Buffer {
+  numberWriter.reset();
+  numberWriter.uint(sequenceFieldNumber, number);
+  return numberWriter.buffer.subarray(0, numberWriter.length);
+}
+
+const numberWriter = new ProtobufWriter(32);
+/** `GetEventsResponse.sequence` */
+const sequenceFieldNumber = 10_000;
 const empty = Buffer.alloc(0);
 const firstBytes = 16 * 1024;
 /** Collected before it is sent without waiting for `flush`. */

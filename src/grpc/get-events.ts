@@ -29,7 +29,14 @@ export function getEventsRoute(service: protobuf.Service, agent: ServedAgent): (
       const aggregation = aggregationOf(request);
       const send = (frames: Buffer, done: () => void): void => call.sendFrames(frames, done);
       if (call.closed) return;
-      const subscriber = agent.hub.subscribe({ send, maxBytes: maxWaitingBytes, accepts, transform, aggregation });
+      const subscriber = agent.hub.subscribe({
+        send,
+        maxBytes: maxWaitingBytes,
+        sequenceNumbers: request.sequence_numbers ?? false,
+        accepts,
+        transform,
+        aggregation,
+      });
       close = () => subscriber.close();
       /* The client knows from now on that it misses nothing. */
       call.respond();

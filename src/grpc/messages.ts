@@ -21,6 +21,7 @@ export interface GetEventsRequest {
     readonly channel_buffer_size?: number;
   };
   readonly field_filters: readonly FieldFilterMessage[];
+  readonly sequence_numbers?: boolean;
 }
 
 export interface PolicyRequest {
