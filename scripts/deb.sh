@@ -41,7 +41,7 @@ install -m 644 tracing-policies/*.yaml "$tree/usr/share/jatai/tracing-policies/"
 install -m 644 tracing-policies/*.yaml "$tree/etc/jatai/policies.d/"
 install -m 644 packaging/conf.d/* "$lib/jatai.conf.d/"
 install -m 644 packaging/jatai.service "$tree/usr/lib/systemd/system/"
-install -m 644 README.md LICENSE "$tree/usr/share/doc/jatai/"
+install -m 644 README.md LICENSE packaging/outputs.example.yaml "$tree/usr/share/doc/jatai/"
 cp -r docs "$tree/usr/share/doc/jatai/"
 
 size=$(du -sk --exclude=DEBIAN "$tree" | cut -f1)
