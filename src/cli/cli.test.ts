@@ -286,3 +286,26 @@ describe('jatai probe', () => {
     expect(jatai('probe', '--facts', debianFacts, '--color', 'always').stdout).toContain('\u001b[32myes\u001b[0m');
   });
 });
+
+describe('jatai outputs check', () => {
+  test('shows mistakes with their line, and says when there are none', () => {
+    writeFileSync(join(folder, 'outputs.yaml'), 'outputs:\n  - {name: a, type: file, pth: /x}\n');
+    const wrong = jatai('outputs', 'check', 'outputs.yaml');
+    expect(wrong.status).toBe(1);
+    expect(wrong.stdout).toContain('outputs.yaml:2:27: error: Unknown key "pth"');
+    writeFileSync(join(folder, 'filter.yaml'), 'outputs: [{name: a, type: stdout, denyList: [{pidd: [1]}]}]\n');
+    const filter = jatai('outputs', 'check', 'filter.yaml');
+    expect(filter.status).toBe(1);
+    expect(filter.stdout).toContain('filter.yaml:1:46: denyList: unknown field "pidd". Did you mean "pid"?');
+    writeFileSync(join(folder, 'good.yaml'), 'outputs: [{name: a, type: file, path: /x}]\n');
+    expect(jatai('outputs', 'check', 'good.yaml').stdout).toBe('1 file, 1 good output a (file): no mistakes\n');
+    expect(jatai('outputs', 'check').status).toBe(2);
+  });
+
+  test('the agent does not start with a mistake', () => {
+    writeFileSync(join(folder, 'outputs.yaml'), 'outputs:\n  - {name: a, type: fil}\n');
+    const { status, stderr } = jatai('run', '--outputs', 'outputs.yaml', '--duration', '1ms');
+    expect({ status, stderr }).toMatchObject({ status: 1, stderr: expect.stringContaining('Did you mean "file"?') });
+    expect(stderr).toContain('jatai: --outputs outputs.yaml: it has mistakes');
+  });
+});
