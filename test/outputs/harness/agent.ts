@@ -100,5 +100,5 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs =
   }
 }
 
-/** How long a receiver is away, in milliseconds: some seconds, or what JATAI_OUTAGE_SECONDS says. */
-export const outageMs = 1000 * Number(process.env['JATAI_OUTAGE_SECONDS'] ?? 5);
+/** How long a receiver is away, in milliseconds: some seconds, or what OUTAGE_SECONDS says. */
+export const outageMs = 1000 * Number(process.env['OUTAGE_SECONDS'] ?? 5);
