@@ -9,12 +9,14 @@ export interface EventPrinterOptions extends CompactJsonOptions {
   readonly form: 'json' | 'compact' | 'tree' | 'tty';
   /** Path of the terminal for `tty`. */
   readonly terminal: string;
+  /** Puts events into another schema, for `json`. */
+  readonly schema: ((event: JsonEvent) => object) | undefined;
 }
 
 export function eventPrinter(options: EventPrinterOptions): EventPrinter {
   switch (options.form) {
     case 'json':
-      return (event) => `${JSON.stringify(event)}\n`;
+      return (event) => `${JSON.stringify(options.schema?.(event) ?? event)}\n`;
     case 'compact':
       return (event) => withNewline(compactJsonText(event, options));
     case 'tree':

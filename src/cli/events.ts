@@ -5,6 +5,7 @@ import type { AgentClient, JsonEvent } from '../client/agent-client.ts';
 import { type EventSelection, selectionFieldFilters, selectionFilters } from '../client/event-selection.ts';
 import { selectSaved } from '../client/saved-events.ts';
 import { colorsFor } from '../export/colors.ts';
+import type { EventSchema } from '../schemas/line-schemas.ts';
 import { connectionArguments, connectionUsage, parseTimeout, withAgent } from './agent-connection.ts';
 import { InputError, UsageError } from './errors.ts';
 import { type EventPrinter, eventPrinter } from './event-printer.ts';
@@ -17,6 +18,7 @@ Prints the events of a running agent until it is interrupted. When standard inpu
 --server-address is given, it prints the events saved there as JSON lines.
 
   -o, --output FORMAT        compact or json (default: compact on a terminal, else json)
+  --schema NAME              write JSON as tetragon (default), ocsf or ecs
   --tree                     order processes below their parents, calls below their processes
   --timestamps               put the time in front of compact lines
   --color WHEN               auto, always or never
@@ -31,6 +33,7 @@ ${selectionUsage}${connectionUsage}
 Examples:
   jatai events --process '^/usr/bin/curl$' -e PROCESS_EXEC,PROCESS_EXIT
   jatai events --policy-names block-shadow -o json
+  jatai events --schema ocsf < /var/log/jatai/events.json
   jatai events --tree < /var/log/jatai/events.json
 `;
 
@@ -39,7 +42,7 @@ export async function eventsCommand(args: string[]): Promise<number> {
   const { values, positionals } = parseEventsArguments(args);
   if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}"`);
   const selection = parseSelection(values);
-  const print = limited(makePrinter(values), parseCount(values.count));
+  const print = limited(makePrinter(values, await loadSchema(values)), parseCount(values.count));
   if (values['server-address'] === undefined && hasSavedEvents()) {
     if (values['sequence-numbers'])
       throw new UsageError('--sequence-numbers is for live events; saved ones are as they are');
@@ -60,6 +63,7 @@ function parseEventsArguments(args: string[]) {
     allowPositionals: true,
     options: {
       output: { type: 'string', short: 'o' },
+      schema: { type: 'string', default: 'tetragon' },
       tree: { type: 'boolean', default: false },
       timestamps: { type: 'boolean', default: false },
       color: { type: 'string', default: 'auto' },
@@ -76,17 +80,28 @@ function parseEventsArguments(args: string[]) {
   });
 }
 
-function makePrinter(values: EventsValues): EventPrinter {
+/** Loaded only when asked for. Undefined for Tetragon's own schema. */
+async function loadSchema({ schema, output, tree }: EventsValues): Promise<EventSchema | undefined> {
+  if (schema === 'tetragon') return undefined;
+  if (schema !== 'ocsf' && schema !== 'ecs')
+    throw new UsageError(`--schema "${schema}" is not one of tetragon, ocsf, ecs`);
+  if (tree || output === 'compact') throw new UsageError('--schema is a form of json, not of compact text');
+  const { eventSchemas } = await import('../schemas/line-schemas.ts');
+  return eventSchemas[schema];
+}
+
+function makePrinter(values: EventsValues, schema: EventSchema | undefined): EventPrinter {
   const { color } = values;
   if (color !== 'auto' && color !== 'always' && color !== 'never')
     throw new UsageError(`--color "${color}" is not one of auto, always, never`);
-  const output = values.output ?? (process.stdout.isTTY ? 'compact' : 'json');
+  const output = values.output ?? (process.stdout.isTTY && schema === undefined ? 'compact' : 'json');
   if (output !== 'compact' && output !== 'json')
     throw new UsageError(`--output "${output}" is not one of compact, json`);
   if (values.tree && values.output === 'json') throw new UsageError('--tree is a form of compact text, not of json');
   return eventPrinter({
     form: values['tty-encode'] === undefined ? (values.tree ? 'tree' : output) : 'tty',
     terminal: values['tty-encode'] ?? '',
+    schema,
     colors: colorsFor(color, process.stdout.isTTY, process.env),
     timestamps: values.timestamps,
     stackTraces: !values['no-stack-traces'],

@@ -112,7 +112,6 @@ export interface CallRow {
   readonly tracepoints?: string;
 }
 
-/** Where `file_permission` and the like go by the mask in their first number (`include/linux/fs.h: MAY_*`). */
 export const callRows: readonly CallRow[] = [
   {
     activity: 'execCall',
@@ -258,8 +257,8 @@ export const callRows: readonly CallRow[] = [
   },
 ];
 
-/** Calls that say by a mask whether they read or write: `MAY_WRITE` and `MAY_APPEND` are writes. */
-const permissionCalls = new Set(['file_permission', 'inode_permission', 'rw_verify_area']);
+/** Calls whose first number is a mask (`include/linux/fs.h: MAY_*`) that says whether they read or write. */
+export const permissionCalls = new Set(['file_permission', 'inode_permission', 'rw_verify_area']);
 const MAY_WRITE_OR_APPEND = 0x2 | 0x8;
 
 const callActivities = new Map(callRows.flatMap(rowEntries));

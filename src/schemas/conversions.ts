@@ -18,16 +18,15 @@ export type ConversionName = keyof typeof conversions;
 export const conversions = {
   text: { meaning: '', keeps: true, convert: text },
   copyOfText: { meaning: '', keeps: false, convert: text },
-  number: { meaning: 'up to 2^31 - 1, as the schemas have it', keeps: true, convert: integer32 },
+  number: { meaning: '', keeps: true, convert: integer32 },
   flag: { meaning: '', keeps: true, convert: (value) => (typeof value === 'boolean' ? value : undefined) },
-  numberOfText: { meaning: 'as a number, up to 2^53', keeps: true, convert: numberOfText },
+  numberOfText: { meaning: 'as a number', keeps: true, convert: numberOfText },
   textOfNumber: { meaning: 'as text', keeps: true, convert: textOfNumber },
   time: { meaning: 'RFC 3339', keeps: true, convert: time },
   milliseconds: { meaning: 'milliseconds since 1970', keeps: false, convert: milliseconds },
   fileName: { meaning: 'behind the last slash', keeps: false, convert: fileName },
   commandLine: { meaning: '`binary` and `arguments` with a space between', keeps: true, convert: commandLine },
   binaryLine: { meaning: 'when there are no `arguments`', keeps: false, convert: binaryLine },
-  argumentList: { meaning: 'behind `binary`', keeps: true, convert: argumentList },
   argumentWords: {
     meaning: 'behind `binary`, split at spaces outside of double quotes; when there is no `arguments_list`',
     keeps: false,
@@ -97,12 +96,6 @@ function binaryLine(value: Json, process: JsonObject): string | undefined {
 function argumentWords(value: Json, process: JsonObject): string[] | undefined {
   if (typeof value !== 'string' || process['arguments_list'] !== undefined) return undefined;
   const list = Array.from(value.matchAll(/"([^"]*)"(?= |$)|([^ ]+)/g), ([, quoted, plain]) => quoted ?? plain ?? '');
-  return [textAt(process, 'binary') ?? '', ...list];
-}
-
-function argumentList(value: Json, process: JsonObject): string[] | undefined {
-  const list = words(value);
-  if (list === undefined) return undefined;
   return [textAt(process, 'binary') ?? '', ...list];
 }
 

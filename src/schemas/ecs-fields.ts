@@ -11,7 +11,7 @@ const sharedProcessFields: readonly Field[] = [
   { from: 'binary', to: 'command_line', as: 'binaryLine' },
   { from: 'arguments', to: 'command_line', as: 'commandLine' },
   { from: 'arguments', to: 'args', as: 'argumentWords' },
-  { from: 'arguments_list', to: 'args', as: 'argumentList' },
+  { from: 'arguments_list', to: 'args', as: 'words' },
   { from: 'cwd', to: 'working_directory', as: 'text' },
   { from: 'start_time', to: 'start', as: 'time' },
   { from: 'tid', to: 'thread.id', as: 'number' },

@@ -11,7 +11,9 @@ export type LineSchema = (line: Buffer, start: number, end: number) => Buffer;
 
 export type SchemaName = keyof typeof eventSchemas;
 
-/** An event, as parsed from Tetragon's JSON, in another schema. */
+/** Puts an event, as parsed from Tetragon's JSON, into another schema. Leaves the event as it is. */
+export type EventSchema = (event: JsonObject) => JsonObject;
+
 export const eventSchemas = { ocsf: ocsfEvent, ecs: ecsEvent } as const;
 
 /** The schemas that outputs can have besides Tetragon's own. */
@@ -23,7 +25,7 @@ export const lineSchemas: Readonly<Record<SchemaName, LineSchema>> = {
 type Unreadable = (text: string, reason: string) => JsonObject;
 
 /** An output must go on whatever a line is like, so a failure is told in the output itself. */
-function convert(text: string, schema: (event: JsonObject) => JsonObject, unreadable: Unreadable): Buffer {
+function convert(text: string, schema: EventSchema, unreadable: Unreadable): Buffer {
   try {
     const event = JSON.parse(text) as Json;
     if (!isObject(event)) throw new Error('it is no object');
