@@ -81,7 +81,8 @@ function words(...list: (string | undefined)[]): string[] {
 }
 
 function setSubject(event: JsonBuilder, facts: EventFacts): void {
-  const { type, body, file, connection, techniques } = facts;
+  const { type, body, file, connection, techniques, note } = facts;
+  if (note !== undefined) event['message'] = note;
   if (type === 'process_exit' && body['status'] === undefined && body['signal'] === undefined)
     setValue(event, ['process', 'exit_code'], 0);
   if (objectAt(event, 'orchestrator')?.['resource'] !== undefined)

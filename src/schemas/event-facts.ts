@@ -12,7 +12,7 @@ import {
   returnedNumber,
 } from './call-subjects.ts';
 import { type HookCall, hookCall } from './hook-call.ts';
-import { isObject, type JsonObject, objectAt, objectsAt, textAt } from './json.ts';
+import { isObject, type Json, type JsonObject, objectAt, objectsAt, textAt } from './json.ts';
 import { type SeverityName, severityOf, techniquesOf, type Verdict, verdictOf } from './verdict.ts';
 
 /** What an event is about, before it is put in the words of a schema. */
@@ -30,6 +30,8 @@ export interface EventFacts {
   readonly severity: SeverityName;
   readonly techniques: readonly string[];
   readonly outcome: 'success' | 'failure' | undefined;
+  /** For events about the stream itself: what they say, in words. */
+  readonly note: string | undefined;
   readonly file: CallFile | undefined;
   /** What a renamed file is called afterwards. */
   readonly fileAfter: CallFile | undefined;
@@ -57,6 +59,7 @@ export function eventFacts(line: JsonObject): EventFacts {
     severity: severity(type, body, verdict),
     techniques: verdict === undefined ? [] : techniquesOf(body),
     outcome: outcome(type, body, verdict),
+    note: type === undefined ? undefined : notes[type]?.(body),
     ...files,
     connection: activity.class === 'network' ? connectionOf(args, name === 'bind' || name === 'listen') : undefined,
     resource: kernelResourceOf(args),
@@ -163,4 +166,14 @@ function outcome(
   const returned = returnedNumber(body);
   if (returned === undefined) return undefined;
   return returned < 0 ? 'failure' : 'success';
+}
+
+const notes: Readonly<Record<string, (body: JsonObject) => string>> = {
+  process_throttle: ({ type, cgroup }) =>
+    `${type === 'THROTTLE_STOP' ? 'events are reported again' : 'events are held back'} of cgroup ${word(cgroup)}`,
+  rate_limit_info: ({ number_of_dropped_process_events: count }) => `${word(count)} events were dropped`,
+};
+
+function word(value: Json | undefined): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : 'unknown';
 }

@@ -1,7 +1,7 @@
 import { type OcsfClass, ocsfClasses } from './activities.ts';
 import { type EventFacts, eventFacts } from './event-facts.ts';
 import { fieldTable, mapFields } from './field-table.ts';
-import { addMember, isEmpty, type Json, type JsonBuilder, type JsonObject, objectAt } from './json.ts';
+import { addMember, isEmpty, type JsonBuilder, type JsonObject, objectAt } from './json.ts';
 import { OCSF_VERSION, ocsfEventFields, ocsfLineFields, ocsfPolicyFields } from './ocsf-fields.ts';
 import { attackObject } from './ocsf-objects.ts';
 import { ocsfProcesses, type Processes, processKeys } from './ocsf-processes.ts';
@@ -98,7 +98,7 @@ function setClass(event: JsonBuilder, ocsfClass: OcsfClass, { activity, action }
   });
 }
 
-function setOutcome(event: JsonBuilder, { verdict, severity, techniques, outcome, type, body }: EventFacts): void {
+function setOutcome(event: JsonBuilder, { verdict, severity, techniques, outcome, note }: EventFacts): void {
   event['severity_id'] = severities[severity].ocsf;
   event['severity'] = severities[severity].caption;
   if (outcome !== undefined) {
@@ -107,19 +107,7 @@ function setOutcome(event: JsonBuilder, { verdict, severity, techniques, outcome
   }
   if (verdict !== undefined) Object.assign(event, verdicts[verdict].ocsf);
   if (techniques.length > 0) event['attacks'] = techniques.map(attackObject);
-  const note = type === undefined ? undefined : notes[type]?.(body);
-  if (note !== undefined && event['message'] === undefined) event['message'] = note;
-}
-
-/** Events about the stream itself, in words. */
-const notes: Readonly<Record<string, (body: JsonObject) => string>> = {
-  process_throttle: ({ type, cgroup }) =>
-    `${type === 'THROTTLE_STOP' ? 'events are reported again' : 'events are held back'} of cgroup ${word(cgroup)}`,
-  rate_limit_info: ({ number_of_dropped_process_events: count }) => `${word(count)} events were dropped`,
-};
-
-function word(value: Json | undefined): string {
-  return typeof value === 'string' || typeof value === 'number' ? String(value) : 'unknown';
+  if (note !== undefined) event['message'] = note;
 }
 
 function setMetadata(event: JsonBuilder, { type, verdict }: EventFacts, { process }: Processes): void {
