@@ -2,7 +2,7 @@ import type { DestinationContext } from '../destinations/destination.ts';
 import type { CommonOutput } from '../destinations/output-keys.ts';
 import type { DestinationOutputConfig, FileOutputConfig, OutputConfig } from '../destinations/read-outputs.ts';
 import { BufferedOutput, type OutputOptions } from '../export/buffered-output.ts';
-import { JsonSink, type JsonSinkOptions, type LineSchema, lineInSchema } from '../export/json-sink.ts';
+import { JsonSink, type JsonSinkOptions, lineInSchema } from '../export/json-sink.ts';
 import type { LineOutput } from '../export/line-output.ts';
 import { RotatingFile } from '../export/rotating-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
@@ -10,6 +10,7 @@ import { compileEventLists, type EventPredicate, type FilterContext } from '../f
 import { compileFieldFilters, type LineCutter } from '../filters/field-filter.ts';
 import type { FilterObject } from '../filters/filter-json.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import type { LineSchema } from '../schemas/line-schemas.ts';
 import { InputError } from './errors.ts';
 import { readVersion } from './version.ts';
 
@@ -101,7 +102,9 @@ async function openDestination(
   return new BatchedOutput(destination, { name, settings: { ...delivery, bufferSize }, schema, lossLine, report });
 }
 
+/** Loaded only when an output asks for one; undefined for Tetragon's own. */
 async function schemaOf({ schema }: CommonOutput): Promise<LineSchema | undefined> {
   if (schema === 'tetragon') return undefined;
-  throw new InputError(`schema ${schema} is not available`);
+  const { lineSchemas } = await import('../schemas/line-schemas.ts');
+  return lineSchemas[schema];
 }

@@ -1,5 +1,5 @@
-import type { LineSchema } from '../export/json-sink.ts';
 import type { LineOutput, OutputCounters } from '../export/line-output.ts';
+import type { LineSchema } from '../schemas/line-schemas.ts';
 import type { Destination } from './destination.ts';
 import type { LineMessage } from './line-message.ts';
 import { MessageQueue } from './message-queue.ts';

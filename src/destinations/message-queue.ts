@@ -1,5 +1,5 @@
-import type { LineSchema } from '../export/json-sink.ts';
 import { LineQueue } from '../export/line-queue.ts';
+import type { LineSchema } from '../schemas/line-schemas.ts';
 import { LineMessage } from './line-message.ts';
 
 export interface MessageQueueOptions {

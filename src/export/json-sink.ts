@@ -1,14 +1,12 @@
 import type { LinePlace, LineSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
+import type { LineSchema } from '../schemas/line-schemas.ts';
 import type { LineOutput } from './line-output.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SequenceNumbers } from './sequence-numbers.ts';
 
 /** A shortened copy of `line[start .. end]`; valid until the next call. */
 export type LineCutter = (line: Buffer, start: number, end: number) => Buffer;
-
-/** The event of `line[start .. end]` in another schema: JSON without a newline, in a buffer of its own. */
-export type LineSchema = (line: Buffer, start: number, end: number) => Buffer;
 
 export interface JsonSinkOptions {
   /** Which events are written; all by default. */
