@@ -36,6 +36,12 @@ test('a filter that cannot be used is refused with its place', async () => {
   );
 });
 
+test('a file that the command line writes to is refused', async () => {
+  await expect(open('\n  - {name: a, type: file, path: /var/log/taken.json}')).rejects.toThrow(
+    `${folder}/outputs.yaml:2:5: an option of the command line writes to /var/log/taken.json already`,
+  );
+});
+
 function open(outputs: string): Promise<ConfiguredOutput[]> {
   const path = join(folder, 'outputs.yaml');
   writeFileSync(path, `outputs:${outputs}\n`);
@@ -45,6 +51,7 @@ function open(outputs: string): Promise<ConfiguredOutput[]> {
     nodeName: 'n',
     lossLine: jsonLossLine('n'),
     report: () => {},
+    taken: ['/var/log/taken.json'],
   });
 }
 

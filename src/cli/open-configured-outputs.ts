@@ -27,6 +27,8 @@ export interface ConfiguredOutputsInput {
   readonly nodeName: string;
   readonly lossLine: (dropped: number) => Buffer;
   readonly report: (message: string, lost?: number) => void;
+  /** Places that outputs of the command line write to: names of files, and `standard output`. */
+  readonly taken: readonly string[];
 }
 
 /**
@@ -40,9 +42,19 @@ export async function openConfiguredOutputs(input: ConfiguredOutputsInput): Prom
     process.stderr.write(printDiagnostics(diagnostics, texts));
     throw new InputError(`--outputs ${input.path}: it has mistakes`, 'jatai outputs check shows them too.');
   }
+  for (const output of outputs) refuseTaken(output, input.taken);
   const opened: ConfiguredOutput[] = [];
   for (const output of outputs) opened.push({ name: output.common.name, sink: await openOutput(output, input) });
   return opened;
+}
+
+/** Lines of two outputs would come between each other. */
+function refuseTaken(output: OutputConfig, taken: readonly string[]): void {
+  if (output.kind === 'destination') return;
+  const place = output.kind === 'file' ? output.settings.path : 'standard output';
+  if (!taken.includes(place)) return;
+  const where = `${output.file}:${output.line}:${output.column}`;
+  throw new InputError(`${where}: an option of the command line writes to ${place} already`, 'Remove one of the two.');
 }
 
 /** What an output lets pass, and what of it. Throws a FilterError that names the file and the place. */

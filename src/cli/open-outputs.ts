@@ -65,7 +65,8 @@ export async function openOutputs(
     add(new JsonSink(new BufferedOutput(eventFile, output), sinkOptions));
   }
   if (settings.outputsPath !== undefined) {
-    const input = { path: settings.outputsPath, context: filters.context, nodeName, lossLine, report };
+    const taken = opened.map(({ name }) => name);
+    const input = { path: settings.outputsPath, context: filters.context, nodeName, lossLine, report, taken };
     opened.push(...(await openConfiguredOutputs(input)));
   }
   const sinks = opened.map(({ sink }) => sink);

@@ -102,15 +102,16 @@ describe('outputs', () => {
     expect(messages).toHaveLength(1);
   });
 
-  test('of one name are refused, across the files of a directory', async () => {
+  test('of one name or place are refused, across the files of a directory', async () => {
     const directory = mkdtempSync(join(folder, 'd-'));
     writeFileSync(join(directory, 'a.yaml'), 'outputs: [{name: a, type: stdout}]\n');
-    writeFileSync(join(directory, 'b.yml'), 'outputs: [{name: a, type: file, path: /x}]\n');
+    writeFileSync(join(directory, 'b.yml'), 'outputs: [{name: a, type: file, path: /x}, {name: b, type: stdout}]\n');
     writeFileSync(join(directory, 'c.txt'), 'nothing');
     const { outputs, diagnostics } = await readOutputs(directory);
-    expect(outputs).toHaveLength(2);
+    expect(outputs).toHaveLength(3);
     expect(diagnostics.map(({ file: found, message }) => `${found}: ${message}`)).toEqual([
-      `${join(directory, 'b.yml')}: Another output is called "a": the one at ${join(directory, 'a.yaml')}:1`,
+      `${join(directory, 'b.yml')}: Another output has the name "a": the one at ${join(directory, 'a.yaml')}:1`,
+      `${join(directory, 'b.yml')}: Another output has standard output: the one at ${join(directory, 'a.yaml')}:1`,
     ]);
   });
 

@@ -145,15 +145,27 @@ function duplicates(outputs: readonly OutputConfig[]): Diagnostic[] {
   const seen = new Map<string, OutputConfig>();
   const found: Diagnostic[] = [];
   for (const output of outputs) {
-    const { name } = output.common;
-    const first = seen.get(name);
-    if (first === undefined) seen.set(name, output);
-    else {
-      const message = `Another output is called ${JSON.stringify(name)}: the one at ${first.file}:${first.line}`;
-      found.push(mistake(output.file, output, message, 'Metrics and messages need names of their own.'));
+    for (const [thing, hint] of ownThings(output)) {
+      const first = seen.get(thing);
+      seen.set(thing, first ?? output);
+      if (first === undefined) continue;
+      found.push(
+        mistake(output.file, output, `Another output has ${thing}: the one at ${first.file}:${first.line}`, hint),
+      );
     }
   }
   return found;
+}
+
+/** What no two outputs can have, and why. */
+function ownThings(output: OutputConfig): (readonly [thing: string, hint: string])[] {
+  const name = [
+    `the name ${JSON.stringify(output.common.name)}`,
+    'Metrics and messages need names of their own.',
+  ] as const;
+  if (output.kind === 'destination') return [name];
+  const place = output.kind === 'stdout' ? 'standard output' : `the file ${output.settings.path}`;
+  return [name, [place, 'Lines of two outputs would come between each other.']];
 }
 
 function mistake(file: string, { line, column }: Position, message: string, hint: string): Diagnostic {
