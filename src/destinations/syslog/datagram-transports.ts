@@ -106,4 +106,5 @@ function sendDatagram(socket: Socket, message: Buffer): Promise<void> {
   return promise;
 }
 
-const fullRetryMs = 5;
+/** A receiver's queue has as few as ten places (`net.unix.max_dgram_qlen`). */
+const fullRetryMs = 1;

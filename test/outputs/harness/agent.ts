@@ -39,8 +39,11 @@ export class TestAgent {
     writeFileSync(join(folder, 'outputs.yaml'), outputs);
     const files = ['--policy', join(folder, 'policy.yaml'), '--outputs', join(folder, 'outputs.yaml')];
     const more = ['--metrics-server', 'localhost:0', '--log-level', 'info', ...options];
+    /* What begins with JATAI_ sets an option of the agent. */
+    const { JATAI_RECEIVER_STOP_SECONDS: _, ...env } = process.env;
     const child = spawn(join(repositoryRoot, 'bin/jatai'), ['run', ...files, ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
+      env,
     });
     const agent = new TestAgent(child);
     await until(() => agent.messages.includes('"address"') || child.exitCode !== null);
