@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { type MessageToProduce, murmur2, Producer, type ProducerOptions } from '@platformatic/kafka';
 import {
   type Delivery,
@@ -8,7 +9,7 @@ import {
   deliveredAll,
   type Message,
 } from '../destination.ts';
-import { tlsOptions } from '../tls-keys.ts';
+import { type TlsConfig, tlsOptions } from '../tls-keys.ts';
 import type { KafkaConfig } from './kafka.ts';
 import { readKafkaFailure } from './kafka-errors.ts';
 
@@ -22,14 +23,16 @@ export class KafkaDestination implements Destination {
   readonly #config: KafkaConfig;
   readonly #nodeKey: Buffer;
   readonly #nodeHeader: [Buffer, Buffer];
+  readonly #report: (message: string) => void;
   #producer: Producer | undefined;
   #pending: PendingBatch | undefined;
   /** What need not be sent again when the rest of its batch has to be. */
   readonly #written = new WeakSet<Message>();
 
-  constructor(config: KafkaConfig, { nodeName }: DestinationContext) {
+  constructor(config: KafkaConfig, { nodeName, report }: DestinationContext) {
     this.name = `kafka ${config.brokers[0]}/${config.topic}`;
     this.#config = config;
+    this.#report = report;
     this.#nodeKey = Buffer.from(nodeName);
     this.#nodeHeader = [nodeNameHeader, this.#nodeKey];
   }
@@ -131,7 +134,10 @@ export class KafkaDestination implements Destination {
       connectTimeout: requestTimeoutMs,
       requestTimeout: requestTimeoutMs,
       timeout: requestTimeoutMs,
-      ...(tls !== undefined && { tls: tlsOptions(tls), tlsServerName: tls.serverName ?? isNamed(brokers) }),
+      ...(tls !== undefined && {
+        tls: currentTls(tls, this.#report),
+        tlsServerName: tls.serverName ?? isNamed(brokers),
+      }),
       ...(sasl !== undefined && {
         sasl: {
           mechanism: sasl.mechanism,
@@ -183,6 +189,31 @@ class PendingBatch {
 function asDestinationError(error: unknown): DestinationError {
   if (error instanceof DestinationError) return error;
   return new DestinationError((error as Error).message, { retryable: true, cause: error });
+}
+
+/**
+ * Options that are read from their files for each connection. The client cannot handle an error there: while a file cannot
+ * be read, what it held before counts.
+ */
+function currentTls(tls: TlsConfig, report: (message: string) => void): ConnectionOptions {
+  let last = tlsOptions(tls);
+  let told = '';
+  const read = (): ConnectionOptions => {
+    try {
+      last = tlsOptions(tls);
+      told = '';
+    } catch (error) {
+      const { message } = error as Error;
+      if (message !== told) report(`${message}; what the file held before is used`);
+      told = message;
+    }
+    return last;
+  };
+  const options: ConnectionOptions = {};
+  for (const name of Object.keys(last) as (keyof ConnectionOptions)[]) {
+    Object.defineProperty(options, name, { enumerable: true, get: () => read()[name] });
+  }
+  return options;
 }
 
 /** An address of numbers has no name that the broker could choose its certificate by. */

@@ -16,29 +16,22 @@ import type { OtlpSettings } from './otlp-settings.ts';
 /** OTLP over gRPC. */
 export class OtlpGrpc implements OtlpTransport {
   readonly #settings: OtlpSettings;
-  readonly #client: Client;
+  readonly #userAgent: string;
+  #client: Client | undefined;
 
   constructor(settings: OtlpSettings, userAgent: string) {
     this.#settings = settings;
-    const { url, compression, tls } = settings;
-    const port = url.port || (url.protocol === 'https:' ? 443 : 80);
-    this.#client = new Client(`${url.hostname}:${port}`, channelCredentials(settings), {
-      'grpc.primary_user_agent': userAgent,
-      'grpc.default_compression_algorithm':
-        compression === 'gzip' ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
-      'grpc.initial_reconnect_backoff_ms': 500,
-      'grpc.max_reconnect_backoff_ms': 10_000,
-      ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
-    });
+    this.#userAgent = userAgent;
   }
 
-  send(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  async send(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(this.#settings.headers())) metadata.set(name, value);
+    this.#client ??= openClient(this.#settings, this.#userAgent);
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     const call = this.#client.makeUnaryRequest(exportPath, asBuffer, asBuffer, request, metadata, (error, response) => {
-      if (error !== null) reject(failureOf(error));
-      else resolve(response!);
+      if (error === null) resolve(response!);
+      else reject(this.#failureOf(error));
     });
     const cancel = (): void => call.cancel();
     if (signal.aborted) cancel();
@@ -47,8 +40,26 @@ export class OtlpGrpc implements OtlpTransport {
   }
 
   close(): void {
-    this.#client.close();
+    this.#client?.close();
+    this.#client = undefined;
   }
+
+  /** The next attempt does not wait for the channel's own pause, and reads certificates again. */
+  #failureOf(error: ServiceError): OtlpFailure {
+    if (error.code === status.UNAVAILABLE) this.close();
+    return failureOf(error);
+  }
+}
+
+function openClient(settings: OtlpSettings, userAgent: string): Client {
+  const { url, compression, tls } = settings;
+  const port = url.port || (url.protocol === 'https:' ? 443 : 80);
+  return new Client(`${url.hostname}:${port}`, channelCredentials(settings), {
+    'grpc.primary_user_agent': userAgent,
+    'grpc.default_compression_algorithm':
+      compression === 'gzip' ? compressionAlgorithms.gzip : compressionAlgorithms.identity,
+    ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
+  });
 }
 
 function channelCredentials({ url, tls }: OtlpSettings): ChannelCredentials {

@@ -154,6 +154,9 @@ describe.each(['http/protobuf', 'grpc'] as const)('%s', (protocol) => {
     await receiver.stop();
     await expect(destination.deliver(exits(1, 1), never)).rejects.toMatchObject({ retryable: true, delivered: 0 });
     await expect(destination.deliver(exits(1, 1), never)).rejects.toThrow(/ECONNREFUSED/);
+    await receiver.start();
+    expect(await destination.deliver(exits(1, 1), never)).toEqual({ rejected: 0 });
+    expect(receiver.records.map(pidOf)).toEqual([0, 1]);
     await destination.close();
   });
 

@@ -37,7 +37,10 @@ export type OtlpConfig = KeyValues<typeof keys>;
 /** Log records to an OpenTelemetry Collector, or whatever takes OTLP. Its packages are loaded with the first output. */
 export const destinationType: DestinationType<OtlpConfig> = {
   keys,
-  check: ({ endpoint, tls }, problem) => {
+  check: ({ endpoint, tls, headers }, problem) => {
+    for (const name of Object.keys(headers)) {
+      if (!/^[\w.-]+$/.test(name)) problem('headers', `${JSON.stringify(name)} is not the name of a header`);
+    }
     if (tls !== undefined && endpoint?.startsWith('http:')) {
       problem('endpoint', 'The endpoint is not encrypted, but there are settings for TLS', 'Write https://.');
     }
