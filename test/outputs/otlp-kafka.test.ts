@@ -40,7 +40,7 @@ test.skipIf(whyNot !== undefined)(
     if (typeof agent === 'string') return skip(`the agent does not start here: ${agent}`);
 
     const receivers = [http, grpc, smallGrpc, broker, smallBroker];
-    const stopCalls = makeCalls(500);
+    const stopCalls = makeCalls(500, mark);
     await until(() => Object.values(cases).every(({ count }) => count() > 200));
     await Promise.all(receivers.map((receiver) => receiver.stop()));
     await sleep(outageMs);
@@ -48,7 +48,7 @@ test.skipIf(whyNot !== undefined)(
     await sleep(1000);
     await stopCalls();
     for (const name of Object.keys(cases)) {
-      await until(async () => (await agent.perOutput('jatai_output_buffer_bytes'))[name] === 0);
+      await until(async () => (await agent.perOutput('jatai_output_buffer_bytes'))[name] === 0, 60_000 + 2 * outageMs);
     }
     const dropped = await agent.perOutput('jatai_output_dropped_events_total');
     const failures = await agent.perOutput('jatai_output_failures_total');
@@ -75,7 +75,8 @@ test.skipIf(whyNot !== undefined)(
 );
 
 /** Of other programs' calls there are always some, so that nothing would ever be quiet. */
-const ofLoad = 'allowList: [{event_set: [PROCESS_TRACEPOINT], arguments_regex: [process.ppid]}]';
+const mark = `load-${process.pid}-of-otlp-and-kafka`;
+const ofLoad = `allowList: [{event_set: [PROCESS_TRACEPOINT], arguments_regex: [${mark}]}]`;
 
 function outputsFile(file: string, cases: Readonly<Record<string, Case>>): string {
   const common = `sequenceNumbers: true, ${ofLoad}`;

@@ -1,4 +1,13 @@
-import { group, type KeyValues, listOf, optionalKey, required, scalar, withDefault } from '../../config/key-table.ts';
+import {
+  group,
+  type KeyValues,
+  listOf,
+  optionalKey,
+  required,
+  scalar,
+  type ValueReader,
+  withDefault,
+} from '../../config/key-table.ts';
 import { booleanType, choiceType, type OptionType, textType } from '../../config/option-types.ts';
 import { secretValue } from '../../config/secret-key.ts';
 import type { DestinationType } from '../destination-types.ts';
@@ -16,6 +25,11 @@ const brokerType: OptionType<string> = {
   show: (text) => text,
 };
 
+const brokerList: ValueReader<readonly string[]> = (node, report) => {
+  if (node.kind === 'list' && node.items.length === 0) report(node.position, 'Expected at least one broker');
+  return listOf(scalar(brokerType))(node, report);
+};
+
 const saslKeys = {
   mechanism: required(scalar(choiceType(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER']))),
   username: optionalKey(secretValue),
@@ -26,7 +40,7 @@ const saslKeys = {
 
 const keys = {
   /** Any broker that answers tells of all others. */
-  brokers: required(listOf(scalar(brokerType))),
+  brokers: required(brokerList),
   topic: required(scalar(textType('TOPIC'))),
   /** What chooses the partition, within which events stay in order: their process, this node, or nothing. */
   key: withDefault(scalar(choiceType(['process', 'node', 'none'])), 'process'),
@@ -44,8 +58,7 @@ export type KafkaConfig = KeyValues<typeof keys>;
 /** Messages to a topic of Apache Kafka, or of what speaks its protocol. The client is loaded with the first output. */
 export const destinationType: DestinationType<KafkaConfig> = {
   keys,
-  check: ({ brokers, topic, sasl }, problem) => {
-    if (brokers?.length === 0) problem('brokers', 'Expected at least one broker');
+  check: ({ topic, sasl }, problem) => {
     if (topic !== undefined && !/^[\w.-]{1,249}$/.test(topic)) {
       problem(
         'topic',

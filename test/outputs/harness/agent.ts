@@ -68,9 +68,12 @@ export class TestAgent {
   }
 }
 
-/** Makes calls of getppid from now on, about this many per second; returns the way to stop, which tells how many. */
-export function makeCalls(perSecond: number): () => Promise<{ pid: number; calls: number }> {
-  const script = `
+/**
+ * Makes calls of getppid from now on, about this many per second; returns the way to stop, which tells how many. `mark`
+ * is in the arguments of the process.
+ */
+export function makeCalls(perSecond: number, mark = ''): () => Promise<{ pid: number; calls: number }> {
+  const script = `/* ${mark} */
     let calls = 0;
     const timer = setInterval(() => { for (let n = 0; n < ${Math.ceil(perSecond / 100)}; n++, calls++) process.ppid; }, 10);
     process.on('SIGTERM', () => { clearInterval(timer); process.stdout.write(String(calls)); });
@@ -103,5 +106,5 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs =
   }
 }
 
-/** How long a receiver is away, in milliseconds: some seconds, or what OUTAGE_SECONDS says. */
-export const outageMs = 1000 * Number(process.env['OUTAGE_SECONDS'] ?? 5);
+/** How long a receiver is away, in milliseconds. A minute and more: JATAI_RECEIVER_STOP_SECONDS=60. */
+export const outageMs = 1000 * Number(process.env['JATAI_RECEIVER_STOP_SECONDS'] ?? 5);
