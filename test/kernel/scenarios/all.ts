@@ -4,6 +4,7 @@ import { burstScenarios } from './burst.ts';
 import { cgroupRateScenarios } from './cgroup-rate.ts';
 import { clockScenarios } from './clock.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
+import { eventContentScenarios } from './event-content.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
 import { identityScenarios } from './identities.ts';
@@ -37,6 +38,7 @@ const everyScenario: readonly Scenario[] = [
   ...sigkillScenarios,
   ...processScenarios,
   ...oddTextScenarios,
+  ...eventContentScenarios,
   ...processSelectorScenarios,
   ...tracepointScenarios,
   ...argumentTypeScenarios,
