@@ -145,7 +145,7 @@ export class ProcessCache {
       parentKtimeLow: parentKey.parentKtimeLow,
       parentKtimeHigh: parentKey.parentKtimeHigh,
       parent: undefined,
-      flags: record.flags,
+      flags: record.flags | initTreeFlag(record.nsPid, header.tgid, previous),
       uid: record.euid,
       auid: record.auid,
       nsPid: record.nsPid,
@@ -181,7 +181,7 @@ export class ProcessCache {
       parentKtimeHigh: parentKey.parentKtimeHigh,
       parent: undefined,
       // What Tetragon reports for a process that was forked and has not executed anything.
-      flags: processFlags.EXECVE | inherited,
+      flags: processFlags.EXECVE | inherited | initTreeFlag(record.nsPid, record.header.tgid, undefined),
       uid: parent?.uid,
       auid: parent?.auid ?? 0,
       nsPid: record.nsPid,
@@ -447,6 +447,12 @@ const maxExecutions = 64;
 
 /** Used-up entries of the queue are cut off in steps of at least this many. */
 const compactEnded = 1024;
+
+/** The first process of a pid namespace that is not the host's, and what descends from it, is in its init tree. */
+function initTreeFlag(nsPid: number, tgid: number, previous: Process | undefined): number {
+  if (nsPid === 1 && tgid !== 1) return processFlags.IN_INIT_TREE;
+  return previous?.ended === false ? previous.flags & processFlags.IN_INIT_TREE : 0;
+}
 
 function sameParent(previous: Process | undefined, key: ParentKey): boolean {
   return (

@@ -18,6 +18,7 @@ test('readProcesses describes this process', () => {
     kernelThread: false,
     binaryDeleted: false,
   });
+  expect(self?.inInitTree).toBe((self?.pidNamespaceDepth ?? 0) > 1);
   expect(self?.binary.toString()).toMatch(/node$/);
   expect(self?.arguments.toString()).toContain('node');
   expect(self?.startTimeNs).toBeGreaterThan(0n);

@@ -41,7 +41,10 @@ export interface ProcProcess {
   readonly pidInNamespace: number;
   /** Pid namespaces it is visible in, from that of the procfs mount (1) to its own. */
   readonly pidNamespaceDepth: number;
-  /** Started by the init process of its pid namespace or a descendant of it, not put there from outside (`nsenter`, `kubectl exec`). */
+  /**
+   * In a pid namespace of its own: started by the init process of it or a descendant, not put there from outside
+   * (`nsenter`, `kubectl exec`). False for processes of the host.
+   */
   readonly inInitTree: boolean;
 }
 
@@ -143,7 +146,7 @@ function isInInitTree(
     climbed.push(current.pid);
     const parent = byPid.get(current.parentPid);
     if (current.pidInNamespace === 1) {
-      result = true;
+      result = current.pidNamespaceDepth > 1;
     } else if (!parent || climbed.includes(parent.pid) || parent.pidNamespaceDepth !== current.pidNamespaceDepth) {
       result = false;
     } else {

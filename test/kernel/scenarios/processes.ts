@@ -39,7 +39,7 @@ export const processScenarios: readonly Scenario[] = [
       const expected = ` "two words"  ${words.join(' ')}`;
       assert.equal(process.arguments?.length, expected.length);
       assert.ok(process.arguments === expected, 'the text differs');
-      assert.equal(process['flags'], 'execve rootcwd clone inInitTree');
+      assert.equal(process['flags'], 'execve rootcwd clone');
     },
   },
   {
@@ -73,13 +73,13 @@ export const processScenarios: readonly Scenario[] = [
     expected: (context) =>
       ['directly', 'thread'].flatMap((way) => {
         const pid = context.note(way);
-        const first = { pid, tid: pid, binary: ways, flags: 'execve rootcwd clone inInitTree' };
+        const first = { pid, tid: pid, binary: ways, flags: 'execve rootcwd clone' };
         const second = {
           pid,
           tid: pid,
           binary: mark,
           arguments: `kill 0 0 ${way}`,
-          flags: 'execve rootcwd inInitTree',
+          flags: 'execve rootcwd',
         };
         return [
           once({ process_exec: { process: first } }),
@@ -207,6 +207,20 @@ export const processScenarios: readonly Scenario[] = [
           },
         },
       }),
+    ],
+  },
+  {
+    name: 'the first process of a pid namespace and its descendants are in its init tree, others are not',
+    async trigger(context) {
+      await context.must(['unshare', '--pid', '--fork', '/bin/sh', '-c', '/bin/true inside; true']);
+      await context.must(['/bin/true', 'outside']);
+    },
+    expected: () => [
+      once({ process_exec: { process: { arguments: /^--pid --fork/, in_init_tree: false } } }),
+      once({ process_exec: { process: { arguments: '-c "/bin/true inside; true"', in_init_tree: true } } }),
+      once({ process_exec: { process: { arguments: 'inside', in_init_tree: true, flags: /inInitTree/ } } }),
+      once({ process_exit: { process: { arguments: 'inside', in_init_tree: true } } }),
+      once({ process_exec: { process: { arguments: 'outside', in_init_tree: false } } }),
     ],
   },
   {

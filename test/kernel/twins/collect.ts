@@ -32,7 +32,8 @@ copyFileSync('/usr/bin/true', idleProgram);
 const listener = createServer((socket) => socket.resume()).listen(port, '127.0.0.1');
 await once(listener, 'listening');
 
-await collect('full', fullPolicies, fullTriggers, ['--enable-process-cred', '--enable-process-ns']);
+const ancestors = ['--enable-ancestors', 'base,kprobe,tracepoint,lsm,uprobe,loader'];
+await collect('full', fullPolicies, fullTriggers, ['--enable-process-cred', '--enable-process-ns', ...ancestors]);
 await collect('plain', plainPolicies, plainTriggers, []);
 listener.close();
 

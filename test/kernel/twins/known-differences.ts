@@ -10,7 +10,6 @@ export const known: readonly { readonly pattern: RegExp; readonly reason: string
     pattern: /^process_exec\.parent$/,
     reason: 'Tetragon had lost the parent of the program in this sample: here it is known',
   },
-  { pattern: /\.ancestors$/, reason: 'not asked for' },
 ];
 
 /** Why a sample has no twin; undefined when it has one. */
