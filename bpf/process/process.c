@@ -26,6 +26,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 #define EXEC_ROOM (sizeof(struct exec_record) + 3 * (STRING_SIZE + 8) + 256 + ARGS_CHUNK)
 #define RECORD_MASK 0x7fff
 
+/* Set by the agent before loading. 0: exec records have no environment, and the verifier drops what reads it. */
+const volatile __u32 with_environment = 0;
+
 /* One exec is described at a time on a CPU; STRING_SLACK lets a name be written at any position of the path. */
 struct exec_scratch {
 	struct walk_state walk;
@@ -125,12 +128,12 @@ static __u32 append_path(struct exec_scratch *scratch, __u32 at, struct path *pa
 	return append(scratch->record, at, scratch->path + start, *length);
 }
 
-/* Sends what did not fit into the exec record. Pages that cannot be read end it: the event is then flagged. */
+/* Sends what of arguments and environment did not fit into the exec record. Pages that cannot be read end it: the event is then flagged. */
 static void send_remaining_arguments(struct exec_scratch *scratch, struct exec_record *exec, unsigned long start)
 {
 	struct data_record *data = (struct data_record *)scratch->record;
 	__u32 sent = exec->args_inline;
-	__u32 total = exec->args_length;
+	__u32 total = exec->args_length + exec->env_length;
 	struct record_header header = exec->header;
 	int i;
 
@@ -154,9 +157,24 @@ static void send_remaining_arguments(struct exec_scratch *scratch, struct exec_r
 	}
 }
 
-static __u32 append_arguments(struct exec_scratch *scratch, __u32 at, unsigned long start, unsigned long end)
+/* The environment of a new program begins where its arguments end. Returns how much of it there is room for. */
+static __u64 environment_length(struct exec_record *exec, __u64 args_length, unsigned long start, unsigned long end)
+{
+	__u64 room = (__u64)ARGS_CHUNK * ARGS_CHUNKS - args_length;
+	__u64 length = end - start;
+
+	if (length > room) {
+		length = room;
+		exec->flags |= PROCESS_ERROR_ENVS;
+	}
+	exec->env_length = length;
+	return length;
+}
+
+static __u32 append_arguments(struct exec_scratch *scratch, __u32 at, struct task_struct *task, unsigned long start)
 {
 	struct exec_record *exec = (struct exec_record *)scratch->record;
+	unsigned long end = READ(task, mm, arg_end);
 	__u64 length = end - start;
 	__u32 inlined;
 
@@ -165,14 +183,17 @@ static __u32 append_arguments(struct exec_scratch *scratch, __u32 at, unsigned l
 		exec->flags |= PROCESS_TRUNC_ARGS;
 	}
 	exec->args_length = length;
+	if (with_environment)
+		length += environment_length(exec, length, end, READ(task, mm, env_end));
 	inlined = length < ARGS_CHUNK ? length : ARGS_CHUNK - 1;
 	inlined &= ARGS_CHUNK - 1;
 	at &= RECORD_MASK;
 	if (at > EXEC_ROOM - ARGS_CHUNK)
 		return at;
 	if (bpf_probe_read_user(scratch->record + at, inlined, (void *)start)) {
-		exec->flags |= PROCESS_ERROR_ARGS;
+		exec->flags |= with_environment ? PROCESS_ERROR_ARGS | PROCESS_ERROR_ENVS : PROCESS_ERROR_ARGS;
 		exec->args_length = 0;
+		exec->env_length = 0;
 		return at;
 	}
 	exec->args_inline = inlined;
@@ -323,7 +344,7 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 	}
 
 	args = READ(task, mm, arg_start);
-	at = append_arguments(scratch, at, args, READ(task, mm, arg_end));
+	at = append_arguments(scratch, at, task, args);
 	exec->header.size = at;
 	/* In 64 bits: 5.10 does not carry bounds of a 32-bit comparison over. */
 	size = OPAQUE(at & RECORD_MASK);
@@ -333,7 +354,7 @@ static __always_inline int report_exec(struct task_struct *task, struct linux_bi
 		count(COUNTER_RING_FULL_EXEC);
 		return 0;
 	}
-	if (exec->args_inline < exec->args_length && !exec->header.flags)
+	if (exec->args_inline < exec->args_length + exec->env_length && !exec->header.flags)
 		send_remaining_arguments(scratch, exec, args);
 	return 0;
 }

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
+import type { EnvironmentSettings } from '../events/environment.ts';
 import type { EventContent } from '../events/event-content.ts';
 import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
@@ -44,6 +45,8 @@ export interface AgentOptions {
   readonly content?: EventContent;
   /** Hides parts of the arguments of programs before anyone sees them. */
   readonly redact?: ArgumentRedactor | undefined;
+  /** Shows the environment of programs; undefined to leave it where it is. */
+  readonly environment?: EnvironmentSettings | undefined;
   /** Bytes of the event ring, a power of two. */
   readonly ringSize?: number;
   /** Undefined: events are not limited. */
@@ -131,18 +134,26 @@ export class Agent {
       withCredentials: options.withCredentials ?? false,
       withNamespaces: options.withNamespaces ?? false,
       redact: options.redact,
+      environment: options.environment,
     });
     const mapOptions = {
       ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
       cgroupRate: options.cgroupRate,
     };
-    const fingerprint = () => baseFingerprint(objects.process, mapOptions, needsPreemptionOff(facts));
+    const sensorOptions = {
+      preemptionOff: needsPreemptionOff(facts),
+      withEnvironment: options.environment !== undefined,
+    };
+    const fingerprint = () => baseFingerprint(objects.process, mapOptions, sensorOptions);
     this.#base = options.kept?.openBase(fingerprint());
     this.#maps = new SharedMaps(mapOptions, this.#base && ((definition) => this.#base!.map(definition)));
-    this.#sensors = new BaseSensors(objects.process, this.#maps, facts, this.#base);
+    this.#sensors = new BaseSensors(objects.process, this.#maps, sensorOptions, this.#base);
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
-    const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache, this.#identities?.load());
+    const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache, {
+      earlier: this.#identities?.load(),
+      withEnvironment: sensorOptions.withEnvironment,
+    });
     if (existing.left > 0)
       options.log.warn({ left: existing.left }, 'the process map is full: these match no matchBinaries');
     options.log.debug({ processes: existing.entered }, 'entered existing processes');

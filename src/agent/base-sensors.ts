@@ -21,6 +21,13 @@ export function needsPreemptionOff(facts: KernelFacts): boolean {
   return skipsOtherTasks(facts) && facts.features.kprobe.available && facts.features.tracepoint.available;
 }
 
+export interface SensorOptions {
+  /** Attach those that run with preemption off. */
+  readonly preemptionOff: boolean;
+  /** Send the environment of programs with their arguments. */
+  readonly withEnvironment: boolean;
+}
+
 /** Exec, fork and exit of every process, always on. */
 export class BaseSensors {
   readonly #object: BpfObject | undefined;
@@ -29,7 +36,7 @@ export class BaseSensors {
   readonly #isKept: boolean;
 
   /** Loads and attaches, or takes over those of an adopted base. Throws a KernelError. */
-  constructor(bytes: Uint8Array, maps: SharedMaps, facts: KernelFacts, base?: KeptBase) {
+  constructor(bytes: Uint8Array, maps: SharedMaps, options: SensorOptions, base?: KeptBase) {
     this.#isKept = base !== undefined;
     if (base?.isAdopted) {
       this.#programs = base.adoptSensors();
@@ -37,20 +44,21 @@ export class BaseSensors {
     }
     this.#object = BpfObject.open(bytes, 'process');
     try {
-      this.#start(this.#object, maps, facts, base);
+      this.#start(this.#object, maps, options, base);
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  #start(object: BpfObject, maps: SharedMaps, facts: KernelFacts, base: KeptBase | undefined): void {
-    const preemptionOff = needsPreemptionOff(facts);
+  #start(object: BpfObject, maps: SharedMaps, options: SensorOptions, base: KeptBase | undefined): void {
+    const { preemptionOff, withEnvironment } = options;
     const used = sensors.map(({ program, withoutPreemption }) => {
       object.program(preemptionOff ? program : withoutPreemption).setAutoload(false);
       return object.program(preemptionOff ? withoutPreemption : program);
     });
     maps.shareWith(object);
+    object.setGlobal('with_environment', withEnvironment ? 1 : 0);
     object.load();
     this.#programs = used;
     for (const program of used) {

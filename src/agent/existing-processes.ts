@@ -4,10 +4,17 @@ import type { ExistingProcess, ProcessCache } from '../events/process-cache.ts';
 import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
-import { type ProcProcess, readProcesses } from '../kernel/procfs.ts';
+import { type ProcProcess, readEnvironment, readProcesses } from '../kernel/procfs.ts';
 import { bootTimeNs } from '../kernel/system.ts';
 import type { KnownProcesses, ProcessIdentity } from './process-identities.ts';
 import type { SharedMaps } from './shared-maps.ts';
+
+export interface ExistingProcessOptions {
+  /** What an earlier agent knew. */
+  readonly earlier: KnownProcesses | undefined;
+  /** Events show the environment. */
+  readonly withEnvironment: boolean;
+}
 
 /**
  * Enters the processes that were running before the sensors: into the kernel's map, so that policies match them, and
@@ -17,7 +24,7 @@ import type { SharedMaps } from './shared-maps.ts';
 export function enterExistingProcesses(
   maps: SharedMaps,
   cache: ProcessCache,
-  earlier: KnownProcesses | undefined,
+  { earlier, withEnvironment }: ExistingProcessOptions,
 ): { entered: number; left: number } {
   const processes = readProcesses();
   const known = new Map(processes.map((process) => [process.pid, knownIdentity(maps, process, earlier)]));
@@ -34,7 +41,8 @@ export function enterExistingProcesses(
     const state = enterState(maps, process, identity);
     if (state === 'full') left++;
     if (state === 'known') identity = identityIn(maps, process.pid) ?? identity;
-    entered.push(cache.addProcess({ ...existingProcess(process), ...identity }));
+    const environment = withEnvironment ? readEnvironment(process.pid) : undefined;
+    entered.push(cache.addProcess({ ...existingProcess(process), ...identity, environment }));
   }
   /* Now that all are there: filters look at ancestors through them. */
   for (const process of entered) cache.parentOf(process);

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { writeDispatcher } from '../compiler/dispatcher.ts';
 import { counters, limits, recordKinds, structs } from '../events/wire.ts';
+import type { SensorOptions } from './base-sensors.ts';
 import { type SharedMapsOptions, sharedMapDefinitions } from './shared-maps.ts';
 
 const digits = 16;
 
 /** Equal for agents whose programs can work on the same maps and whose process sensors are the same. */
-export function baseFingerprint(sensors: Uint8Array, options: SharedMapsOptions, preemptionOff: boolean): string {
+export function baseFingerprint(sensors: Uint8Array, options: SharedMapsOptions, sensorOptions: SensorOptions): string {
   const layout = {
     structs,
     limits,
@@ -14,7 +15,7 @@ export function baseFingerprint(sensors: Uint8Array, options: SharedMapsOptions,
     recordKinds,
     maps: sharedMapDefinitions(options),
     options,
-    preemptionOff,
+    sensorOptions,
   };
   return fingerprint(JSON.stringify(layout), sensors);
 }

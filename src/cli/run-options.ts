@@ -29,6 +29,8 @@ export const runOptions = {
   strict: option(booleanType, false, 'end with status 1 when anything cannot be loaded as asked'),
   'enable-process-cred': option(booleanType, false, 'show credentials and capabilities of processes'),
   'enable-process-ns': option(booleanType, false, 'show namespaces of processes'),
+  'enable-process-environment-variables': option(booleanType, false, 'show environment variables of processes'),
+  'filter-environment-variables': option(listType('NAMES'), [], 'only these variables'),
   ...contentOptions,
   'rb-size-total': optional(sizeType(ringSizes), 'bytes of the event ring, rounded up to a power of two', 'ring-size'),
   'rb-size': optional(sizeType(ringSizes), 'the same for each CPU'),

@@ -10,6 +10,7 @@ import { configPaths } from '../config/config-files.ts';
 import { helpLines } from '../config/help.ts';
 import type { Options, OptionValues } from '../config/option.ts';
 import { type Config, readConfig } from '../config/read-config.ts';
+import type { EnvironmentSettings } from '../events/environment.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';
@@ -75,6 +76,7 @@ export async function runCommand(args: string[]): Promise<number> {
     sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     runDirectory: options['run-dir'],
     redact: filters.redact,
+    environment: environmentSettings(options, log),
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
     kept,
@@ -127,6 +129,7 @@ async function serve(
     'disable-process-cache': false,
     'enable-process-cred': options['enable-process-cred'],
     'enable-process-ns': options['enable-process-ns'],
+    'enable-process-environment-variables': options['enable-process-environment-variables'],
     'export-filename': options['export-filename'] ?? '',
     'log-level': options['log-level'],
   };
@@ -197,6 +200,15 @@ async function endOf(interrupted: Promise<void>, durationMs: number | undefined)
   const timer = durationMs === undefined ? undefined : setTimeout(resolve, durationMs);
   await Promise.race([interrupted, promise]);
   clearTimeout(timer);
+}
+
+function environmentSettings(options: RunSettings, log: Logger): EnvironmentSettings | undefined {
+  const names = options['filter-environment-variables'];
+  if (options['enable-process-environment-variables'])
+    return { names: names.length === 0 ? undefined : new Set(names) };
+  if (names.length > 0)
+    log.warn('--filter-environment-variables has no effect without --enable-process-environment-variables');
+  return undefined;
 }
 
 /** As dashboards know it: set by Kubernetes, else the host's name. */

@@ -67,8 +67,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   btf: missing('types are those of the running kernel'),
   procfs: missing('processes are those of /proc', '/proc', '/proc/'),
   'cluster-name': missing(notYet),
-  'enable-process-environment-variables': missing(notYet),
-  'filter-environment-variables': missing(notYet),
   'expose-stack-addresses': missing(notYet),
   'enable-export-aggregation': missing(notYet),
   'export-aggregation-window-size': unneeded(notYet),

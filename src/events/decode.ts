@@ -61,16 +61,17 @@ export interface ExecRecord {
   readonly cgroupStart: number;
   readonly cgroupLength: number;
   readonly argsStart: number;
-  /** Bytes of the arguments in this record, of `argsLength` in all. */
+  /** Bytes of arguments and environment in this record, of `argsLength + environmentLength` in all. */
   readonly argsInline: number;
   readonly argsLength: number;
+  readonly environmentLength: number;
 }
 
 export interface DataRecord {
   readonly header: RecordHeader;
   readonly buffer: Buffer;
   readonly dataStart: number;
-  /** Position of these bytes in the arguments. */
+  /** Position of these bytes in the arguments and the environment behind them. */
   readonly dataOffset: number;
   readonly dataLength: number;
 }
@@ -152,12 +153,13 @@ export function decodeExec(buffer: Buffer, offset: number, size: number): ExecRe
   const cgroupLength = buffer.readUInt32LE(offset + at.cgroup_length);
   const argsLength = buffer.readUInt32LE(offset + at.args_length);
   const argsInline = buffer.readUInt32LE(offset + at.args_inline);
+  const environmentLength = buffer.readUInt32LE(offset + at.env_length);
   const binaryStart = offset + execRecord.size;
   const cwdStart = binaryStart + padded(binaryLength);
   const filenameStart = cwdStart + padded(cwdLength);
   const cgroupStart = filenameStart + padded(filenameLength);
   const argsStart = cgroupStart + padded(cgroupLength);
-  if (argsStart + argsInline > offset + size || argsInline > argsLength) return 'inconsistent';
+  if (argsStart + argsInline > offset + size || argsInline > argsLength + environmentLength) return 'inconsistent';
   return {
     header: decodeHeader(buffer, offset),
     buffer,
@@ -180,6 +182,7 @@ export function decodeExec(buffer: Buffer, offset: number, size: number): ExecRe
     argsStart,
     argsInline,
     argsLength,
+    environmentLength,
   };
 }
 

@@ -15,12 +15,13 @@ import {
   recordSize,
   type ThrottleRecord,
 } from './decode.ts';
+import { type EnvironmentSettings, keepEnvironment } from './environment.ts';
 import type { EventContent } from './event-content.ts';
 import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
 import type { Event, HookEvent } from './events.ts';
-import { type AssembledExec, ExecAssembler } from './exec-assembler.ts';
+import { type AssembledExec, ExecAssembler, execInRecord } from './exec-assembler.ts';
 import { HookDecoder } from './hook-decoder.ts';
 import { MatchCounts } from './match-counts.ts';
 import { PlanTable } from './plan-table.ts';
@@ -32,7 +33,7 @@ import { passesReturnFilters } from './return-filter.ts';
 import { callIdOf, type PendingCall, ReturnMerger } from './return-merger.ts';
 import { Throttles } from './throttles.ts';
 import { WallClock } from './wall-clock.ts';
-import { limits, namespaceOrder, processFlags, recordFlags, recordHeader, recordKinds } from './wire.ts';
+import { limits, namespaceOrder, recordFlags, recordHeader, recordKinds } from './wire.ts';
 
 export interface EventPipelineOptions extends EventContent {
   readonly nodeName: string;
@@ -47,6 +48,8 @@ export interface EventPipelineOptions extends EventContent {
   readonly hostNamespaces?: readonly number[];
   /** Hides parts of the arguments of programs before anyone sees them. */
   readonly redact?: ArgumentRedactor | undefined;
+  /** Adds `environment_variables` to every process; undefined for none. */
+  readonly environment?: EnvironmentSettings | undefined;
   readonly processCacheSize?: number;
   /** How long an ended process and a retired plan are remembered, in seconds of record time. */
   readonly graceSeconds?: number;
@@ -89,6 +92,7 @@ export class EventPipeline {
   readonly encoding: ProcessEncoderOptions;
   readonly matches = new MatchCounts();
   readonly #redact: ArgumentRedactor | undefined;
+  readonly #environment: EnvironmentSettings | undefined;
   readonly #lines: readonly LineSink[];
   readonly #typed: readonly TypedSink[];
   readonly #encoder: EventEncoder;
@@ -119,8 +123,10 @@ export class EventPipeline {
       withCredentials,
       withNamespaces: withNamespaces || options.users !== undefined,
       redact: options.redact,
+      environment: options.environment,
     });
     this.#redact = options.redact;
+    this.#environment = options.environment;
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
     const { users, ancestors, withVerdict = false, withArgumentsList = false } = options;
     this.encoding = {
@@ -261,11 +267,11 @@ export class EventPipeline {
     this.#endWaiting(record.header.tgid);
     const process = this.cache.addExec(record);
     if (isQuiet(record.header)) {
-      if (record.argsInline < record.argsLength) process.flags |= processFlags.TRUNC_ARGS;
+      this.#complete(execInRecord(process, record));
       return;
     }
     if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
-    if (!this.#assembler.begin(process, record)) this.#emitExec({ process, header: record.header });
+    if (!this.#assembler.begin(process, record)) this.#emitExec(execInRecord(process, record));
     else if (this.#redact !== undefined) redactArguments(process, this.#redact);
   }
 
@@ -396,13 +402,20 @@ export class EventPipeline {
 
   #emitExec(exec: AssembledExec | undefined): void {
     if (exec === undefined) return;
+    this.#complete(exec);
     const { process, header } = exec;
-    if (this.#redact !== undefined) redactArguments(process, this.#redact);
     this.#reportExec(process, header.ktimeLow, header.ktimeHigh);
   }
 
   #reportExec(process: Process, ktimeLow: number, ktimeHigh: number): void {
     this.#emit({ kind: 'exec', process, parent: this.cache.parentOf(process), ktimeLow, ktimeHigh });
+  }
+
+  /** Hides and leaves out what nobody may see of a program, before anybody does. */
+  #complete({ process, environment }: AssembledExec): void {
+    if (this.#redact !== undefined) redactArguments(process, this.#redact);
+    if (this.#environment !== undefined && environment.length > 0)
+      keepEnvironment(process, environment, this.#environment, this.#redact);
   }
 
   #processOf(header: RecordHeader): Process {

@@ -1,16 +1,19 @@
 import type { DataRecord, ExecRecord, RecordHeader } from './decode.ts';
-import { type Process, type TextRange, wholeRange } from './process.ts';
+import { type Process, wholeRange } from './process.ts';
 import { limits, processFlags } from './wire.ts';
 
-/** A program whose arguments are complete, or as complete as they will get. */
+/** A program whose arguments and environment are complete, or as complete as they will get. */
 export interface AssembledExec {
   readonly process: Process;
   /** Of its exec record: the time of the event. */
   readonly header: RecordHeader;
+  /** As it lies in memory, NUL after each variable; empty when the agent does not want it. */
+  readonly environment: Buffer;
 }
 
-interface PendingExec extends AssembledExec {
+interface PendingExec extends Omit<AssembledExec, 'environment'> {
   readonly chunks: Buffer[];
+  readonly argsLength: number;
   readonly expected: number;
   /** Of our own clock: when the wait began. */
   readonly sinceMs: number;
@@ -18,9 +21,9 @@ interface PendingExec extends AssembledExec {
 }
 
 /**
- * Joins the arguments of a program that did not fit its exec record with the data records that follow. Data that does
- * not continue where the last ended means that some was lost: the program is then reported with what there is and the
- * flag `truncArgs`.
+ * Joins the arguments and the environment of a program that did not fit its exec record with the data records that
+ * follow. Data that does not continue where the last ended means that some was lost: the program is then reported with
+ * what there is and the flag `truncArgs` or `errorEnvs`.
  */
 export class ExecAssembler {
   /** Data records that belong to no program that is waiting: a chunk before them was lost. */
@@ -29,16 +32,18 @@ export class ExecAssembler {
   truncations = 0;
   readonly #pending = new Map<number, PendingExec>();
 
-  /** Starts to wait for the rest of the arguments; false when there is no rest. */
+  /** Starts to wait for the rest of the arguments and the environment; false when there is no rest. */
   begin(process: Process, record: ExecRecord): boolean {
-    if (record.argsInline >= record.argsLength) return false;
+    if (isWhole(record)) return false;
+    const { buffer, argsStart, argsInline, argsLength } = record;
     this.#pending.set(process.tgid, {
       process,
       header: record.header,
-      chunks: [bytesOf(process.image.args)],
-      expected: record.argsLength,
+      chunks: [Buffer.from(buffer.subarray(argsStart, argsStart + argsInline))],
+      argsLength,
+      expected: argsLength + record.environmentLength,
       sinceMs: performance.now(),
-      received: record.argsInline,
+      received: argsInline,
     });
     return true;
   }
@@ -71,7 +76,7 @@ export class ExecAssembler {
     const pending = this.#pending.get(tgid);
     if (pending === undefined) return undefined;
     this.truncations++;
-    pending.process.flags |= processFlags.TRUNC_ARGS;
+    pending.process.flags |= missingFlags(pending.received, pending.argsLength, pending.expected);
     return this.#finish(pending);
   }
 
@@ -91,14 +96,31 @@ export class ExecAssembler {
 
   #finish(pending: PendingExec): AssembledExec {
     this.#pending.delete(pending.process.tgid);
-    pending.process.image.args = wholeRange(Buffer.concat(pending.chunks));
-    pending.process.encoded = undefined;
-    return pending;
+    const { process, header, chunks, argsLength } = pending;
+    const bytes = Buffer.concat(chunks);
+    /* Its own copy: what is kept of a process must not hold an environment that nobody wants to see. */
+    const args = bytes.length > argsLength ? Buffer.from(bytes.subarray(0, argsLength)) : bytes;
+    process.image.args = wholeRange(args);
+    process.encoded = undefined;
+    return { process, header, environment: bytes.subarray(args.length) };
   }
 }
 
-function bytesOf({ bytes, start, end }: TextRange): Buffer {
-  return bytes.subarray(start, end);
+/** The program of a record that nothing follows; what is missing all the same is said by its flags. */
+export function execInRecord(process: Process, record: ExecRecord): AssembledExec {
+  const { header, buffer, argsStart, argsInline, argsLength, environmentLength } = record;
+  process.flags |= missingFlags(argsInline, argsLength, argsLength + environmentLength);
+  const environment = buffer.subarray(argsStart + Math.min(argsInline, argsLength), argsStart + argsInline);
+  return { process, header, environment };
+}
+
+function isWhole({ argsInline, argsLength, environmentLength }: ExecRecord): boolean {
+  return argsInline >= argsLength + environmentLength;
+}
+
+function missingFlags(received: number, argsLength: number, expected: number): number {
+  const args = received < argsLength ? processFlags.TRUNC_ARGS : 0;
+  return expected > argsLength && received < expected ? args | processFlags.ERROR_ENVS : args;
 }
 
 function sameProcess(process: Process, header: RecordHeader): boolean {

@@ -1,5 +1,6 @@
 import { ByteArena } from './byte-arena.ts';
 import type { ExecRecord, ForkRecord, RecordHeader } from './decode.ts';
+import { type EnvironmentSettings, keepEnvironment } from './environment.ts';
 import {
   type Credentials,
   imageOf,
@@ -28,6 +29,8 @@ export interface ExistingProcess {
   readonly args: Uint8Array;
   /** True when `args` is the text of the arguments, redacted already. */
   readonly argsJoined?: boolean;
+  /** Content of `/proc/PID/environ`; only needed when events show it. */
+  readonly environment?: Uint8Array | undefined;
   /** Undefined when it cannot be read. */
   readonly cwd: Uint8Array | undefined;
   /** Effective user id. */
@@ -56,6 +59,8 @@ export interface ProcessCacheOptions {
   readonly withNamespaces: boolean;
   /** Hides parts of the arguments of processes that are entered; those that execute are the pipeline's to hide. */
   readonly redact?: ArgumentRedactor | undefined;
+  /** Of processes that are entered; undefined to keep none. */
+  readonly environment?: EnvironmentSettings | undefined;
 }
 
 /**
@@ -228,7 +233,10 @@ export class ProcessCache {
       ended: false,
       touched: false,
     };
-    if (this.#options.redact !== undefined) redactArguments(process, this.#options.redact);
+    const { redact, environment } = this.#options;
+    if (redact !== undefined) redactArguments(process, redact);
+    if (environment !== undefined && existing.environment !== undefined)
+      keepEnvironment(process, Buffer.from(existing.environment), environment, redact);
     this.#insert(process);
     return process;
   }

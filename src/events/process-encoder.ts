@@ -1,6 +1,7 @@
 import { argumentElements, hasNoArguments, writeArguments } from './arguments.ts';
 import { ByteArena } from './byte-arena.ts';
 import { writeCapabilities } from './credentials-json.ts';
+import { variablesOf } from './environment.ts';
 import type { EventContent } from './event-content.ts';
 import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
 import { secureBitNames } from './names.ts';
@@ -58,6 +59,8 @@ export class ProcessEncoder {
     if (this.#options.users !== undefined) this.#writeUser(process, this.#options.users);
     if (process.uid !== undefined)
       writer.raw((process.flags & processFlags.IN_INIT_TREE) === 0 ? notInInitTree : inInitTree);
+    const { environment } = process.image;
+    if (environment.end > environment.start) this.#writeEnvironment(environment);
     if (this.#options.withArgumentsList === true) this.#writeArgumentsList(process);
     writer.byte(CLOSING_BRACE);
     const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
@@ -175,6 +178,24 @@ export class ProcessEncoder {
     this.#writer.ascii(JSON.stringify(securebits.length === 0 ? ids : { ...ids, securebits }));
   }
 
+  #writeEnvironment(environment: TextRange): void {
+    const writer = this.#writer;
+    let start = ',"environment_variables":[{';
+    for (const { name, value } of variablesOf(environment)) {
+      writer.ascii(start);
+      if (name.end > name.start) {
+        writer.ascii('"Key":');
+        writer.string(name.bytes, name.start, name.end);
+      }
+      if (value.end > value.start) {
+        writer.ascii(name.end > name.start ? ',"Value":' : '"Value":');
+        writer.string(value.bytes, value.start, value.end);
+      }
+      start = '},{';
+    }
+    writer.ascii('}]');
+  }
+
   #writeBinaryProperties(process: Process): void {
     const { flags, image } = process;
     const raised = raisedFlags.filter(([flag]) => (flags & flag) !== 0).map(([, name]) => name);
@@ -264,6 +285,7 @@ const notInInitTree = Buffer.from(',"in_init_tree":false');
 const flagNames = [
   [processFlags.EXECVE, 'execve'],
   [processFlags.PROCFS, 'procFS'],
+  [processFlags.ERROR_ENVS, 'errorEnvs'],
   [processFlags.TRUNC_ARGS, 'truncArgs'],
   [processFlags.MISS, 'miss'],
   [processFlags.ERROR_FILENAME, 'errorFilename'],

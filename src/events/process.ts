@@ -61,6 +61,8 @@ export interface ProcessImage {
   readonly cgroup: TextRange;
   /** argv[0] and all that follow, NUL after each. */
   args: ArgumentRange;
+  /** The variables that events show, `NAME=VALUE` with a NUL after each. */
+  environment: TextRange;
   readonly inode: FileIdentity | undefined;
   /** Owners that a setuid or setgid file gave, when the flags say so. */
   readonly setuid: number;
@@ -107,10 +109,11 @@ export interface EncodedProcess extends TextRange {
   readonly tidEnd: number;
 }
 
-/** The image an exec record describes, its texts copied. The arguments are those in the record itself. */
+/** The image an exec record describes, its texts copied. The arguments are those in the record itself; no environment. */
 export function imageOf(record: ExecRecord, arena: ByteArena): ProcessImage {
   const { buffer, offset } = record;
-  const texts = arena.copy(buffer, record.binaryStart, record.argsStart + record.argsInline);
+  const argsLength = Math.min(record.argsInline, record.argsLength);
+  const texts = arena.copy(buffer, record.binaryStart, record.argsStart + argsLength);
   const shift = texts.start - record.binaryStart;
   const part = (start: number, length: number): TextRange => ({
     bytes: texts.bytes,
@@ -122,7 +125,8 @@ export function imageOf(record: ExecRecord, arena: ByteArena): ProcessImage {
     cwd: part(record.cwdStart, record.cwdLength),
     filename: part(record.filenameStart, record.filenameLength),
     cgroup: part(record.cgroupStart, record.cgroupLength),
-    args: part(record.argsStart, record.argsInline),
+    args: part(record.argsStart, argsLength),
+    environment: unknownImage.environment,
     inode: isNameless(record.flags) ? inodeOf(record) : undefined,
     setuid: buffer.readUInt32LE(offset + execRecord.at.setuid),
     setgid: buffer.readUInt32LE(offset + execRecord.at.setgid),
@@ -181,6 +185,7 @@ export const unknownImage: ProcessImage = {
   filename: wholeRange(Buffer.alloc(0)),
   cgroup: wholeRange(Buffer.alloc(0)),
   args: wholeRange(Buffer.alloc(0)),
+  environment: wholeRange(Buffer.alloc(0)),
   inode: undefined,
   setuid: 0,
   setgid: 0,

@@ -70,13 +70,15 @@ export interface ExecFields extends HeaderFields {
   readonly links?: number;
   /** argv, argv[0] included. */
   readonly argv?: readonly (string | Uint8Array)[];
-  /** Bytes of argv that go into the record; all by default. */
+  readonly environment?: readonly (string | Uint8Array)[];
+  /** Bytes of argv and environment that go into the record; all by default. */
   readonly inline?: number;
 }
 
 export function execBytes(fields: ExecFields): Buffer {
   const args = argvBytes(fields.argv ?? []);
-  const inline = args.subarray(0, fields.inline ?? args.length);
+  const environment = argvBytes(fields.environment ?? []);
+  const inline = Buffer.concat([args, environment]).subarray(0, fields.inline);
   const texts = [fields.binary, fields.cwd, fields.filename, fields.cgroup].map((text) => Buffer.from(text ?? ''));
   const uid = fields.uid ?? 0;
   const fixed = structBytes(execRecord, {
@@ -96,6 +98,7 @@ export function execBytes(fields: ExecFields): Buffer {
     cgroup_length: texts[3]!.length,
     args_length: args.length,
     args_inline: inline.length,
+    env_length: environment.length,
   });
   return withHeader(recordKinds.EXEC, fields, fixed, ...texts, inline);
 }

@@ -79,7 +79,7 @@ export const limits = {
   PROCESSES: 32768,
   /** Calls whose return is awaited at once. */
   PENDING_RETURNS: 16384,
-  /** Arguments of a program are sent in chunks of this many bytes... */
+  /** Arguments of a program, and its environment, are sent in chunks of this many bytes... */
   ARGS_CHUNK: 8192,
   /** ...and cut after this many, which is more than the default stack limit allows (2 MiB). */
   ARGS_CHUNKS: 320,
@@ -132,6 +132,8 @@ export const processFlags = {
   RAISED_FILE_CAPS: 1 << 15,
   CWD_UNRESOLVED: 1 << 16,
   IN_INIT_TREE: 1 << 17,
+  /** The environment is missing, or only its start is there. */
+  ERROR_ENVS: 1 << 18,
 } as const;
 
 /** Bits of `value.status` and `value_header.status`. */
@@ -234,7 +236,10 @@ export const namespaceOrder = [
   'user',
 ] as const;
 
-/** A program was executed. Followed by binary, cwd, filename and the first chunk of the arguments. */
+/**
+ * A program was executed. Followed by binary, cwd, filename, the cgroup's name and the first chunk of the arguments and,
+ * when the agent wants it, of the environment that lies behind them.
+ */
 export const execRecord = struct('exec_record', [
   ['header', recordHeader],
   ['parent_ktime', 'u64'],
@@ -260,11 +265,13 @@ export const execRecord = struct('exec_record', [
   ['cgroup_length', 'u32'],
   /** All of argv as it lies in memory, NUL after each; may continue in DATA records. */
   ['args_length', 'u32'],
+  /** Of arguments and environment together. */
   ['args_inline', 'u32'],
-  ['padding', 'u32'],
+  /** All of envp in the same way, behind the arguments; 0 when the agent does not want it. */
+  ['env_length', 'u32'],
 ]);
 
-/** More bytes of the arguments of the process in the header. */
+/** More bytes of the arguments and the environment of the process in the header. */
 export const dataRecord = struct('data_record', [
   ['header', recordHeader],
   ['offset', 'u32'],

@@ -86,8 +86,16 @@ describe('messages of events that Tetragon never wrote for us', () => {
       { bytes: numberBytes(-5n) },
       { bytes: numberBytes(1n << 31n) },
     ];
+    const environment = ['A=1', Buffer.of(0x42, 0x3d, 0xff), '=', 'invalid'];
     const whole = [
-      execBytes({ ...process, binary: '/bin/x', cwd: '/', argv: ['x', Buffer.of(0xff, 0x20), ''], uid: 3 }),
+      execBytes({
+        ...process,
+        binary: '/bin/x',
+        cwd: '/',
+        argv: ['x', Buffer.of(0xff, 0x20), ''],
+        environment,
+        uid: 3,
+      }),
       hookBytes({ ...process, ktime: 6n, tid: 9, planId: 1, matches: [0], values }),
     ];
     for (let round = 0; round < 500; round++) {
@@ -110,6 +118,7 @@ function encodeRecords(records: readonly Buffer[], selector?: EventSelector): { 
     sinks: sinks(() => pipeline.encoding),
     withCredentials: true,
     withNamespaces: true,
+    environment: { names: undefined },
   });
   const values = (selector?.hook.args ?? []).map(({ type }) => ({ type }));
   if (selector !== undefined) pipeline.addPlan({ planId: 1, values, selectors: [selector] });

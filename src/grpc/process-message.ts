@@ -1,5 +1,6 @@
 import { type ArgumentsWriter, argumentElements, hasNoArguments, writeArguments } from '../events/arguments.ts';
 import type { ByteArena } from '../events/byte-arena.ts';
+import { variablesOf } from '../events/environment.ts';
 import { type Credentials, isNameless, type Process, type TextRange } from '../events/process.ts';
 import {
   binaryOf,
@@ -24,6 +25,7 @@ interface EncodedProcess {
   readonly message: ProcessMessage;
   readonly flags: number;
   readonly args: TextRange;
+  readonly environment: TextRange;
 }
 
 /** Encodes Tetragon's `Process` message: the same content as that of `ProcessEncoder` in JSON. */
@@ -47,9 +49,10 @@ export class ProcessMessageEncoder {
   encode(process: Process): ProcessMessage {
     const { flags, image } = process;
     const known = this.#encoded.get(process);
-    if (known !== undefined && known.flags === flags && known.args === image.args) return known.message;
+    const { args, environment } = image;
+    if (known?.flags === flags && known.args === args && known.environment === environment) return known.message;
     const message = this.#write(process);
-    this.#encoded.set(process, { message, flags, args: image.args });
+    this.#encoded.set(process, { message, flags, args, environment });
     return message;
   }
 
@@ -73,6 +76,12 @@ export class ProcessMessageEncoder {
     if (this.#options.users !== undefined) this.#writeUser(process, this.#options.users);
     if (process.uid !== undefined) {
       writer.wrappedUint(fields.inInitTree, (process.flags & processFlags.IN_INIT_TREE) === 0 ? 0 : 1);
+    }
+    for (const { name, value } of variablesOf(process.image.environment)) {
+      const variable = writer.open(fields.environmentVariables);
+      writer.text(1, name.bytes, name.start, name.end);
+      writer.text(2, value.bytes, value.start, value.end);
+      writer.close(variable);
     }
     if (this.#options.withArgumentsList === true) this.#writeArgumentsList(process);
     const { bytes, start, end } = this.#arena.copy(writer.buffer, 0, writer.length);
@@ -202,6 +211,7 @@ const fields = {
   binaryProperties: 18,
   user: 19,
   inInitTree: 20,
+  environmentVariables: 21,
   argumentsList: 10000,
 } as const;
 

@@ -48,6 +48,11 @@ export interface ProcProcess {
   readonly inInitTree: boolean;
 }
 
+/** The environment of a process, each variable ended by a NUL; undefined when it may not be read or the process is gone. */
+export function readEnvironment(pid: number): Buffer | undefined {
+  return readBytes(`/proc/${pid}/environ`);
+}
+
 /**
  * Reads all processes, in order of pid. Each is read in several steps, between which it may exec or exit: one that goes away
  * is left out, and one that changes shows parts of both states. Children may be missing for the same reason: attach the

@@ -5,6 +5,7 @@ import { cgroupRateScenarios } from './cgroup-rate.ts';
 import { clockScenarios } from './clock.ts';
 import { defaultPolicyScenarios } from './default-policies.ts';
 import { eventContentScenarios } from './event-content.ts';
+import { environmentScenarios } from './environment.ts';
 import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
 import { identityScenarios } from './identities.ts';
@@ -39,6 +40,7 @@ const everyScenario: readonly Scenario[] = [
   ...processScenarios,
   ...oddTextScenarios,
   ...eventContentScenarios,
+  ...environmentScenarios,
   ...processSelectorScenarios,
   ...tracepointScenarios,
   ...argumentTypeScenarios,
