@@ -24,7 +24,7 @@ bpf_architecture := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(shell uname
 
 # For every kernel; for those with bpf_loop (5.17), which verify path walks much faster; and for those where fields can
 # be loaded through typed pointers (6.2).
-bpf_objects := build/runtime.o build/process.o build/loop/runtime.o build/loop/process.o build/typed/process.o
+bpf_objects := build/runtime.o build/process.o build/loop/runtime.o build/loop/process.o build/typed/process.o build/loader.o
 bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_architecture) \
 	-Ibpf/include -Ibuild/include -idirafter /usr/include/$(multiarch)
 
@@ -43,6 +43,7 @@ bundle: | setup
 
 build/runtime.o build/loop/runtime.o: bpf/kprobes/runtime.c
 build/process.o build/loop/process.o build/typed/process.o: bpf/process/process.c
+build/loader.o: bpf/process/loader.c
 build/loop/%.o: bpf_flags += -DHAVE_BPF_LOOP
 build/typed/%.o: bpf_flags += -DHAVE_BPF_LOOP -DTYPED_POINTERS
 

@@ -12,8 +12,10 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include "wire.h"
 
 #define __noinline __attribute__((noinline))
+#define PROT_EXEC 0x4
 #define SIGNAL_GROUP_EXIT 0x00000004
 #define S_ISUID 04000
 #define S_ISGID 02000
@@ -207,6 +209,27 @@ struct mm_struct {
 	unsigned long env_end;
 };
 
+struct vm_area_struct {
+	struct file *vm_file;
+};
+
+struct perf_event_attr {
+	__u64 config1;
+};
+
+struct perf_event {
+	struct perf_event_attr attr;
+};
+
+/* The build id is there since 5.12. */
+struct perf_mmap_event {
+	struct vm_area_struct *vma;
+	const char *file_name;
+	__u32 prot;
+	__u8 build_id[BUILD_ID_SIZE];
+	__u32 build_id_size;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
@@ -248,6 +271,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct css_set *cgroups;
 	kuid_t loginuid;
+	unsigned int in_execve : 1;
 };
 
 struct in6_addr {

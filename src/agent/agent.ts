@@ -25,6 +25,7 @@ import { HookTable } from './hook-table.ts';
 import type { KeptBase } from './kept-base.ts';
 import type { KeptObjects } from './kept-objects.ts';
 import type { KeptPlan } from './kept-plans.ts';
+import { LoaderSensor } from './loader-sensor.ts';
 import { type GenerationTimes, type Observation, observeHook } from './observation.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
 import { ProcessIdentities } from './process-identities.ts';
@@ -33,8 +34,8 @@ import { SharedMaps } from './shared-maps.ts';
 
 export interface AgentOptions {
   readonly facts: KernelFacts;
-  /** The compiled `runtime.o` and `process.o`. */
-  readonly objects: { readonly runtime: Uint8Array; readonly process: Uint8Array };
+  /** The compiled `runtime.o`, `process.o` and `loader.o`. */
+  readonly objects: Readonly<Record<'runtime' | 'process' | 'loader', Uint8Array>>;
   readonly sinks: readonly EventSink[];
   readonly nodeName: string;
   readonly log: Logger;
@@ -76,6 +77,7 @@ const lossCounters = [
   'RING_FULL_DENIAL',
   'SHARE_USED_DENIAL',
   'RING_FULL_THROTTLE',
+  'RING_FULL_LOADER',
   'FRAME_EXHAUSTED',
   'REFUSED_UNEXAMINED',
   'RECORD_OVERFLOW',
@@ -84,7 +86,7 @@ const lossCounters = [
   'PENDING_FULL',
 ] as const satisfies readonly (keyof typeof counterIndexes)[];
 /** Events that `--cgroup-rate` held back. */
-const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK'] as const;
+const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK', 'THROTTLED_LOADER'] as const;
 const reportedCounters = [...lossCounters, ...throttleCounters] as const;
 /** Outputs write between batches: the events of one must fit their buffers, also when every one has long arguments. */
 const batchRecords = 1024;
@@ -98,6 +100,7 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #maps: SharedMaps;
   readonly #sensors: BaseSensors;
+  readonly #loader: LoaderSensor;
   readonly #table: HookTable;
   readonly #pipeline: EventPipeline;
   readonly #rings: RingReader;
@@ -148,6 +151,7 @@ export class Agent {
     this.#base = options.kept?.openBase(fingerprint());
     this.#maps = new SharedMaps(mapOptions, this.#base && ((definition) => this.#base!.map(definition)));
     this.#sensors = new BaseSensors(objects.process, this.#maps, sensorOptions, this.#base);
+    this.#loader = new LoaderSensor(objects.loader, this.#maps);
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache, {
@@ -162,6 +166,7 @@ export class Agent {
     this.#policies = new PolicyManager({
       facts,
       table: this.#table,
+      loader: this.#loader,
       runtime: BtfFile.parse(readElfSection(objects.runtime, '.BTF')!),
       plans: {
         addPlan: (plan) => {
@@ -210,7 +215,7 @@ export class Agent {
       ],
       processes: { size: this.#pipeline.cache.size, capacity: this.#pipeline.cache.capacity },
       hooks: [...this.#table.live.values()].map(observeHook),
-      missedRuns: [...this.#sensors.missedRuns(), ...this.#table.missedRuns()],
+      missedRuns: this.#missedRuns(),
       policies: { loaded: loaded.length, refused: refused.length },
       generations: this.#generations,
     };
@@ -300,6 +305,7 @@ export class Agent {
     this.#drain();
     this.#saveIdentities();
     this.#table.close();
+    this.#loader.switchOff();
     this.#sensors.close();
     this.#drain();
     this.#rings.close();
@@ -333,7 +339,8 @@ export class Agent {
     const lastMs = performance.now() - start;
     const { switches, totalMs } = this.#generations;
     this.#generations = { switches: switches + 1, totalMs: totalMs + lastMs, lastMs };
-    this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors: this.#sensors.describe() });
+    const sensors = [...this.#sensors.describe(), ...this.#loader.describe()];
+    this.#runDirectory?.writeHooks({ hooks: this.#table.describe(), sensors });
     releaseMemorySoon();
     return result;
   }
@@ -360,11 +367,14 @@ export class Agent {
   /** Says once a second what was lost since the last time, by cause. */
   #reportLosses(): void {
     this.#reportDrops();
-    const missed = [...this.#sensors.missedRuns(), ...this.#table.missedRuns()];
     this.#reportGrowth(
-      missed,
+      this.#missedRuns(),
       'the kernel skipped programs while another task was preempted inside: calls went unseen',
     );
+  }
+
+  #missedRuns(): [place: string, count: number][] {
+    return [...this.#sensors.missedRuns(), ...this.#loader.missedRuns(), ...this.#table.missedRuns()];
   }
 
   #reportDrops(): void {

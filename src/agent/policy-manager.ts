@@ -1,15 +1,17 @@
 import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from '../compiler/compile-group.ts';
 import type { HookPlan, ResolvedHook } from '../compiler/hook-plan.ts';
-import { resolvePolicy } from '../compiler/resolve.ts';
+import { type Resolution, resolvePolicy } from '../compiler/resolve.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Policy } from '../policy/model.ts';
+import type { Policy, Position } from '../policy/model.ts';
 import type { HookTable, LiveHook } from './hook-table.ts';
+import type { LoaderSensor } from './loader-sensor.ts';
 
 export interface PolicyManagerOptions extends CompileOptions {
   readonly table: HookTable;
+  readonly loader: LoaderSensor;
   /** Told of a plan before its program runs, and after it has stopped. */
   readonly plans: { addPlan(plan: HookPlan): void; retirePlan(planId: number): void };
   /** What earlier agents used: plan ids up to this one, and an id for each of these attach points. */
@@ -23,7 +25,7 @@ export interface PolicyRefusal {
 }
 
 export interface ApplyResult {
-  /** Policies of which at least one hook is live, or that have none. */
+  /** Policies of which at least one hook or the loader sensor is live, or that have none. */
   readonly loaded: readonly Policy[];
   /** By policy, the hooks that are not loaded, because this kernel lacks what they need. */
   readonly refused: readonly PolicyRefusal[];
@@ -33,16 +35,11 @@ export interface ApplyResult {
   readonly hookCount: number;
 }
 
-interface Resolved {
-  readonly hooks: readonly ResolvedHook[];
-  readonly diagnostics: readonly Diagnostic[];
-}
-
 /** Keeps the kernel running what the present set of policies says: every change is one switch of generations. */
 export class PolicyManager {
   readonly #options: PolicyManagerOptions;
   /** A policy object never changes: what is known of it stays valid. */
-  readonly #resolved = new WeakMap<Policy, Resolved>();
+  readonly #resolved = new WeakMap<Policy, Resolution>();
   readonly #hookIds: Map<string, number>;
   #nextPlanId: number;
   #nextHookId: number;
@@ -115,20 +112,28 @@ export class PolicyManager {
       const members = new Set(hooks.map(({ policy }) => policy));
       for (const policy of members) bytes.set(policy, (bytes.get(policy) ?? 0) + Math.ceil(total / members.size));
     }
+    const loaders = this.#result.loaded.filter((policy) => this.#resolve(policy).loader);
+    const share = Math.ceil(this.#options.loader.memoryBytes() / loaders.length);
+    for (const policy of loaders) bytes.set(policy, (bytes.get(policy) ?? 0) + share);
     return bytes;
   }
 
   #describe(candidates: readonly Policy[], refused: ReadonlyMap<Policy, readonly Diagnostic[]>): ApplyResult {
-    const loaded = candidates.filter((policy) => this.#resolve(policy).hooks.length > 0 || !refused.has(policy));
+    const loaded = candidates.filter((policy) => this.#hasPart(policy) || !refused.has(policy));
     return {
       loaded,
       refused: [...refused].map(([policy, diagnostics]) => ({ policy, diagnostics })),
       degraded: loaded.flatMap((policy) => this.#resolve(policy).diagnostics.filter((found) => !isError(found))),
-      hookCount: this.#groups.size,
+      hookCount: this.#groups.size + (this.#options.loader.isOn ? 1 : 0),
     };
   }
 
-  #resolve(policy: Policy): Resolved {
+  #hasPart(policy: Policy): boolean {
+    const { hooks, loader } = this.#resolve(policy);
+    return hooks.length > 0 || loader;
+  }
+
+  #resolve(policy: Policy): Resolution {
     const known = this.#resolved.get(policy) ?? resolvePolicy(policy, this.#options.facts);
     this.#resolved.set(policy, known);
     return known;
@@ -154,12 +159,31 @@ export class PolicyManager {
       fresh.push(loaded);
       next.set(key, loaded);
     }
+    const loaderFailure = this.#switchLoaderOn(policies);
+    if (loaderFailure !== undefined) {
+      for (const hook of fresh) discard(hook);
+      return loaderFailure;
+    }
     for (const hook of fresh) this.#announce(hook);
     const retired = [...table.live].filter(([key, hook]) => next.get(key) !== hook);
     table.switchTo(next);
     for (const [, hook] of retired) plans.retirePlan(hook.plan.planId);
+    if (!policies.some((policy) => this.#resolve(policy).loader)) this.#options.loader.switchOff();
     this.#groups = groups;
     return undefined;
+  }
+
+  /** Names the newest policy that wants the loader sensor when the kernel refuses it. */
+  #switchLoaderOn(policies: readonly Policy[]): GroupFailure | undefined {
+    const policy = policies.findLast((candidate) => this.#resolve(candidate).loader);
+    if (policy?.loader === undefined) return undefined;
+    try {
+      this.#options.loader.switchOn();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      return { policy, diagnostics: [diagnosticOf(policy, policy.loader, error)] };
+    }
   }
 
   /** Makes the records of a program understood and its matches counted; to be called before it runs. */
@@ -211,8 +235,11 @@ function refusalOf(hooks: readonly ResolvedHook[], error: KernelError): GroupFai
   const named = hooks.find(isSource);
   const { policy, hook } = named ?? hooks.at(-1)!;
   const position = named === undefined ? hook.position : { line: line!.line, column: 1 };
-  const found = { severity: 'error', code: 'kernel-refused', message: error.message, hint: error.hint } as const;
-  return { policy, diagnostics: [{ file: policy.file, ...position, ...found }] };
+  return { policy, diagnostics: [diagnosticOf(policy, position, error)] };
+}
+
+function diagnosticOf({ file }: Policy, { line, column }: Position, error: KernelError): Diagnostic {
+  return { file, line, column, severity: 'error', code: 'kernel-refused', message: error.message, hint: error.hint };
 }
 
 /** Kernels print only the base name of a source file. */

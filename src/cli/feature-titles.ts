@@ -18,5 +18,6 @@ export const featureTitles: Readonly<Record<KernelFeature, string>> = {
   taskStorage: 'task storage',
   bpfLoop: 'bpf_loop',
   preemptDisable: 'programs that switch preemption off (bpf_preempt_disable)',
+  buildId: 'mappings of files with their build ids',
   pointerCast: 'typed pointers to mounts (bpf_rdonly_cast)',
 };

@@ -13,10 +13,16 @@ const buildFolder = join(packageRoot, 'build');
  * verified faster, those with typed pointers run faster.
  * Throws an InputError that says what to do when they are missing.
  */
-export function readObjects({ features }: Pick<KernelFacts, 'features'>): { runtime: Uint8Array; process: Uint8Array } {
+export function readObjects({
+  features,
+}: Pick<KernelFacts, 'features'>): Record<'runtime' | 'process' | 'loader', Uint8Array> {
   const loop = features.bpfLoop.available ? 'loop/' : '';
   const typed = features.pointerCast.available && features.fentry.available ? 'typed/' : loop;
-  return { runtime: readObject(`${loop}runtime.o`), process: readObject(`${typed}process.o`) };
+  return {
+    runtime: readObject(`${loop}runtime.o`),
+    process: readObject(`${typed}process.o`),
+    loader: readObject('loader.o'),
+  };
 }
 
 /** How the functions that compiled programs call are declared: needed to compile for any kernel. */

@@ -23,6 +23,7 @@ export function policyAbilities(kernel: KernelFacts): Ability[] {
   const facts = withSampleTargets(kernel);
   return [
     processEvents(facts),
+    loaderEvents(facts),
     ...samples.map(({ what, needs, ...sample }) => {
       const missing = needs?.find((feature) => !facts.features[feature].available);
       if (missing !== undefined) return unavailable(facts, what, facts.features[missing].reason);
@@ -145,6 +146,13 @@ function unavailable(facts: KernelFacts, what: string, reason: string, alternati
     .filter(([, fact]) => !fact.available && reason.includes(fact.reason))
     .map(([feature]) => feature);
   return { what, works: false, mechanism: '', reason, lacks, alternative, degraded: [] };
+}
+
+function loaderEvents(facts: KernelFacts): Ability {
+  const what = 'loader: files that are mapped to be executed';
+  const missing = (['kprobe', 'buildId'] as const).find((feature) => !facts.features[feature].available);
+  if (missing !== undefined) return unavailable(facts, what, facts.features[missing].reason);
+  return { what, works: true, mechanism: 'kprobe', reason: '', lacks: [], alternative: '', degraded: [] };
 }
 
 /** The sensors that are always on. */

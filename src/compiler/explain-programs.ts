@@ -7,7 +7,9 @@ import { resolvePolicy } from './resolve.ts';
 /** What a kernel would run for a set of policies. */
 export interface CompiledPolicies {
   readonly hooks: readonly CompiledHook[];
-  /** Policies of which at least one hook is loaded, or that have none. */
+  /** Policies that switch the loader sensor on. */
+  readonly loaders: readonly Policy[];
+  /** Policies of which at least one hook or the loader sensor is loaded, or that have none. */
   readonly loaded: readonly Policy[];
   /** By policy, the hooks that this kernel cannot serve. */
   readonly refused: readonly { readonly policy: Policy; readonly diagnostics: readonly Diagnostic[] }[];
@@ -36,9 +38,12 @@ export function compilePolicies(policies: readonly Policy[], options: CompileOpt
       refused.set(failure.policy, failure.diagnostics);
       continue;
     }
-    const loaded = candidates.filter((policy) => resolutions.get(policy)!.hooks.length > 0 || !refused.has(policy));
+    const loaders = candidates.filter((policy) => resolutions.get(policy)!.loader);
+    const hasPart = (policy: Policy) => loaders.includes(policy) || resolutions.get(policy)!.hooks.length > 0;
+    const loaded = candidates.filter((policy) => hasPart(policy) || !refused.has(policy));
     return {
       hooks: attempts.filter((attempt) => 'plan' in attempt),
+      loaders,
       loaded,
       refused: [...refused].map(([policy, diagnostics]) => ({ policy, diagnostics })),
       warnings: loaded.flatMap((policy) => resolutions.get(policy)!.diagnostics.filter((found) => !isError(found))),

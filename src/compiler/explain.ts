@@ -37,6 +37,7 @@ export function explainPolicies(policies: readonly Policy[], facts: KernelFacts,
       'Left out, as the policy allows',
       compiled.warnings.filter(({ code }) => code !== 'degraded').flatMap(explainDiagnostic),
     ),
+    section('Loader', explainLoader(compiled.loaders)),
     ...hooks.map((hook, index) =>
       section(`Hook ${index + 1} of ${hooks.length}: ${titleOf(hook)}`, explainHook(hook, facts)),
     ),
@@ -66,6 +67,17 @@ function explainLoading(policies: readonly Policy[], { loaded, hooks }: Compiled
     `${policy.file}:${policy.position.line}`,
   ]);
   return alignColumns(rows);
+}
+
+function explainLoader(policies: readonly Policy[]): string[] {
+  if (policies.length === 0) return [];
+  return [
+    'kprobe perf_event_mmap_output: one event for each file that is mapped to be executed, with its build id',
+    `wanted by ${joinWords(
+      policies.map(({ name }) => name),
+      'and',
+    )}`,
+  ];
 }
 
 function explainDiagnostic({ file, line, column, message, hint }: Diagnostic): string[] {

@@ -45,7 +45,8 @@ export type KernelFeature =
   | 'taskStorage'
   | 'bpfLoop'
   | 'preemptDisable'
-  | 'pointerCast';
+  | 'pointerCast'
+  | 'buildId';
 
 export interface FeatureFact {
   readonly available: boolean;

@@ -64,7 +64,7 @@ kprobes:
     type: auto
 `;
   const { hooks } = check(hook, []);
-  expect(types({ hooks, diagnostics: [] })).toEqual([['sint32', 'sint32', 'uint16']]);
+  expect(types({ hooks, loader: false, diagnostics: [] })).toEqual([['sint32', 'sint32', 'uint16']]);
   expect(hooks[0]!.functionName).toBe('__x64_sys_openat');
 });
 
@@ -164,4 +164,14 @@ tracepoints:
   expect(attached(check(hooks(5, 'string'), []))).toMatchObject([['tracepoint', 'raw_syscalls/sys_enter', [{}]]]);
   const withoutRaw = check(hooks(4, 'syscall64'), [], factsWithout('rawTracepoint'));
   expect(attached(withoutRaw)).toMatchObject([['tracepoint', 'raw_syscalls/sys_enter', [{ kind: 'field' }]]]);
+});
+
+test('loader is refused where mappings with build ids are not seen, and the hooks are not', () => {
+  const policy = 'loader: true\nkprobes:\n- call: tcp_connect\n  syscall: false';
+  expect(check(policy, [])).toMatchObject({ loader: true, hooks: [{}] });
+  const expected = [
+    '1:1 error loader-unavailable: no buildId [Use "lsmhooks" with mmap_file to see files being mapped, without build ids.]',
+  ];
+  expect(check(policy, expected, factsWithout('buildId'))).toMatchObject({ loader: false, hooks: [{}] });
+  expect(check('loader: false\nkprobes: []', [])).toMatchObject({ loader: false, hooks: [] });
 });

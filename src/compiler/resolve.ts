@@ -9,6 +9,8 @@ import type { KernelFacts, TracepointFormat, TypeFact } from './kernel-facts.ts'
 
 export interface Resolution {
   readonly hooks: readonly ResolvedHook[];
+  /** Whether the policy wants the loader sensor, and the kernel has what it needs. */
+  readonly loader: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -23,7 +25,16 @@ export function resolvePolicy(policy: Policy, facts: KernelFacts): Resolution {
     const resolved = resolveHook(policy, hook, facts, diagnostics);
     if (resolved !== undefined) hooks.push(resolved);
   }
-  return { hooks, diagnostics };
+  return { hooks, loader: resolveLoader(policy, facts, diagnostics), diagnostics };
+}
+
+function resolveLoader({ file, loader }: Policy, { features }: KernelFacts, diagnostics: Diagnostic[]): boolean {
+  if (loader === undefined) return false;
+  const missing = ([features.kprobe, features.buildId] as const).find(({ available }) => !available);
+  if (missing === undefined) return true;
+  const hint = 'Use "lsmhooks" with mmap_file to see files being mapped, without build ids.';
+  diagnostics.push({ file, ...loader, severity: 'error', code: 'loader-unavailable', message: missing.reason, hint });
+  return false;
 }
 
 function resolveHook(

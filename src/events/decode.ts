@@ -5,6 +5,7 @@ import {
   exitRecord,
   forkRecord,
   limits,
+  loaderRecord,
   recordHeader,
   returnRecord,
   throttleRecord,
@@ -131,6 +132,16 @@ export interface ThrottleRecord {
   readonly nameLength: number;
 }
 
+export interface LoaderRecord {
+  readonly header: RecordHeader;
+  readonly buffer: Buffer;
+  /** `buffer[buildIdStart .. buildIdStart + buildIdLength]`; empty for a file without one. */
+  readonly buildIdStart: number;
+  readonly buildIdLength: number;
+  readonly pathStart: number;
+  readonly pathLength: number;
+}
+
 /** Bytes of the record at `offset` as its header says, or an error when `available` does not hold them. */
 export function recordSize(buffer: Buffer, offset: number, available: number): number | DecodeError {
   if (offset < 0 || offset + available > buffer.length || available < recordHeader.size) return 'truncated';
@@ -242,6 +253,22 @@ export function decodeThrottle(buffer: Buffer, offset: number, size: number): Th
     untilHigh: buffer.readUInt32LE(offset + at.until + 4),
     nameStart,
     nameLength,
+  };
+}
+
+export function decodeLoader(buffer: Buffer, offset: number, size: number): LoaderRecord | DecodeError {
+  if (size < loaderRecord.size) return 'truncated';
+  const at = loaderRecord.at;
+  const buildIdLength = buffer.readUInt32LE(offset + at.build_id_length);
+  const pathLength = buffer.readUInt32LE(offset + at.path_length);
+  if (buildIdLength > limits.BUILD_ID_SIZE || pathLength > size - loaderRecord.size) return 'inconsistent';
+  return {
+    header: decodeHeader(buffer, offset),
+    buffer,
+    buildIdStart: offset + at.build_id,
+    buildIdLength,
+    pathStart: offset + loaderRecord.size,
+    pathLength,
   };
 }
 

@@ -4,11 +4,13 @@ import {
   decodeExec,
   decodeExit,
   decodeFork,
+  decodeLoader,
   decodeReturn,
   decodeThrottle,
   type ExecRecord,
   type ForkRecord,
   type HookRecord,
+  type LoaderRecord,
   type RecordHeader,
   type ReturnRecord,
   recordKind,
@@ -22,6 +24,7 @@ import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
 import type { Event, HookEvent } from './events.ts';
 import { type AssembledExec, ExecAssembler, execInRecord } from './exec-assembler.ts';
+import { HeldLoads } from './held-loads.ts';
 import { HookDecoder } from './hook-decoder.ts';
 import { MatchCounts } from './match-counts.ts';
 import { PlanTable } from './plan-table.ts';
@@ -104,6 +107,7 @@ export class EventPipeline {
   readonly #assembler = new ExecAssembler();
   /** Used again for each call. */
   #hookEvent: MutableHookEvent | undefined;
+  readonly #heldLoads = new HeldLoads();
   readonly #throttles = new Throttles();
   readonly #decodeErrors: Record<DecodeError, number> = { truncated: 0, inconsistent: 0, unknownKind: 0 };
   #records = 0;
@@ -184,6 +188,7 @@ export class EventPipeline {
    */
   flush(): void {
     for (let exec = this.#expired(); exec !== undefined; exec = this.#expired()) this.#emitExec(exec);
+    this.#emitLoads(this.#heldLoads.takeExpired());
     for (const sink of this.#lines) sink.flush();
     for (const sink of this.#typed) sink.flush();
   }
@@ -196,6 +201,7 @@ export class EventPipeline {
   /** Reports what was waiting for a return or for arguments, and closes the sinks. */
   close(): void {
     while (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interruptOldest());
+    while (!this.#heldLoads.isEmpty) this.#emitLoads(this.#heldLoads.takeOldest());
     for (const call of this.#merger.takeAll()) this.#emitPending(call, undefined);
     for (const sink of this.#lines) sink.close();
     for (const sink of this.#typed) sink.close();
@@ -254,6 +260,10 @@ export class EventPipeline {
         this.#emitExec(this.#assembler.append(record));
         return undefined;
       }
+      case recordKinds.LOADER: {
+        const record = decodeLoader(buffer, offset, size);
+        return typeof record === 'string' ? record : this.#handleLoader(record, offset, size);
+      }
       case recordKinds.THROTTLE: {
         const record = decodeThrottle(buffer, offset, size);
         return typeof record === 'string' ? record : this.#handleThrottle(record);
@@ -268,6 +278,7 @@ export class EventPipeline {
     const process = this.cache.addExec(record);
     if (isQuiet(record.header)) {
       this.#complete(execInRecord(process, record));
+      this.#emitHeldLoads(process);
       return;
     }
     if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
@@ -284,6 +295,7 @@ export class EventPipeline {
     this.#endWaiting(header.tgid);
     for (const call of this.#merger.takeProcess(header.tgid)) this.#emitPending(call, undefined);
     const process = this.#processOf(header);
+    this.#emitHeldLoads(process);
     if (!isQuiet(header)) this.#emitExit(process, header, code);
     this.cache.end(process, header);
   }
@@ -297,6 +309,41 @@ export class EventPipeline {
       ktimeHigh: header.ktimeHigh,
       status: (code >>> 8) & 0xff,
       signal: code & 0x7f,
+    });
+  }
+
+  #handleLoader(record: LoaderRecord, offset: number, size: number): undefined {
+    this.#endWaiting(record.header.tgid);
+    if ((record.header.flags & recordFlags.EXECUTING) === 0) {
+      this.#emitLoader(this.#processOf(record.header), record);
+      return;
+    }
+    if (this.#heldLoads.full) this.#emitLoads(this.#heldLoads.takeOldest());
+    this.#heldLoads.add(record, record.buffer, offset, size);
+  }
+
+  /** What was mapped for the program of a process before there was a process with that program. */
+  #emitHeldLoads(process: Process): void {
+    if (this.#heldLoads.isEmpty) return;
+    for (const record of this.#heldLoads.take(process.tgid)) this.#emitLoader(process, record);
+  }
+
+  /** Of programs that were never reported: the processes are what the kernel knew them as. */
+  #emitLoads(records: readonly LoaderRecord[]): void {
+    for (const record of records) this.#emitLoader(this.#processOf(record.header), record);
+  }
+
+  #emitLoader(process: Process, record: LoaderRecord): void {
+    const { header, buffer: bytes, pathStart, pathLength, buildIdStart, buildIdLength } = record;
+    this.#emit({
+      kind: 'loader',
+      process,
+      parent: this.cache.parentOf(process),
+      ktimeLow: header.ktimeLow,
+      ktimeHigh: header.ktimeHigh,
+      tid: header.tid,
+      path: { bytes, start: pathStart, end: pathStart + pathLength },
+      buildId: { bytes, start: buildIdStart, end: buildIdStart + buildIdLength },
     });
   }
 
@@ -405,6 +452,7 @@ export class EventPipeline {
     this.#complete(exec);
     const { process, header } = exec;
     this.#reportExec(process, header.ktimeLow, header.ktimeHigh);
+    this.#emitHeldLoads(process);
   }
 
   #reportExec(process: Process, ktimeLow: number, ktimeHigh: number): void {

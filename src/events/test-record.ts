@@ -7,6 +7,7 @@ import {
   fileValue,
   forkRecord,
   hookRecord,
+  loaderRecord,
   processFlags,
   recordHeader,
   recordKinds,
@@ -105,6 +106,13 @@ export function execBytes(fields: ExecFields): Buffer {
 
 export function dataBytes(fields: HeaderFields, offset: number, data: Uint8Array): Buffer {
   return withHeader(recordKinds.DATA, fields, structBytes(dataRecord, { offset, length: data.length }), data);
+}
+
+export function loaderBytes(fields: HeaderFields & { path: string; buildId?: Uint8Array }): Buffer {
+  const { path, buildId = new Uint8Array() } = fields;
+  const fixed = structBytes(loaderRecord, { build_id_length: buildId.length, path_length: Buffer.byteLength(path) });
+  fixed.set(buildId, loaderRecord.at.build_id);
+  return withHeader(recordKinds.LOADER, fields, fixed, Buffer.from(path));
 }
 
 export function forkBytes(fields: HeaderFields & { parentKtime: bigint; parentTgid: number }): Buffer {

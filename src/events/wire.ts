@@ -93,6 +93,8 @@ export const limits = {
   CGROUP_RATES: 4096,
   /** Longest name of a cgroup in a throttle record, the terminating NUL included. */
   CGROUP_NAME: 256,
+  /** Bytes of the longest build id, as the kernel reads it. */
+  BUILD_ID_SIZE: 20,
 } as const;
 
 /** `record_header.kind`. */
@@ -104,12 +106,15 @@ export const recordKinds = {
   RETURN: 5,
   DATA: 6,
   THROTTLE: 7,
+  LOADER: 8,
 } as const;
 
 /** Bits of `record_header.flags`. */
 export const recordFlags = {
   /** Held back by the rate limit of its cgroup: it keeps the agent's knowledge of processes right, and is no event. */
   QUIET: 1 << 0,
+  /** Made while the process was given another program: it belongs to that, whose exec record follows. */
+  EXECUTING: 1 << 1,
 } as const;
 
 /** Bits of `process.flags` and `exec_record.flags`. */
@@ -181,6 +186,8 @@ export const counters = {
   THROTTLED_HOOK: 20,
   /** Calls that were refused because no frame was free to examine them. */
   REFUSED_UNEXAMINED: 21,
+  RING_FULL_LOADER: 22,
+  THROTTLED_LOADER: 23,
 } as const;
 /** Room for the counters of one CPU: cache lines of its own. */
 export const COUNTERS = 32;
@@ -324,6 +331,16 @@ export const throttleRecord = struct('throttle_record', [
   ['until', 'u64'],
   /** Last component, with a terminating NUL. */
   ['name', 'char', limits.CGROUP_NAME],
+]);
+
+/** A file was mapped to be executed. Followed by its path. */
+export const loaderRecord = struct('loader_record', [
+  ['header', recordHeader],
+  ['build_id', 'u8', limits.BUILD_ID_SIZE],
+  /** 0 for a file without one. */
+  ['build_id_length', 'u32'],
+  ['path_length', 'u32'],
+  ['padding', 'u32'],
 ]);
 
 export const valueHeader = struct('value_header', [
@@ -472,6 +489,7 @@ export const structs: readonly Struct[] = [
   hookRecord,
   returnRecord,
   throttleRecord,
+  loaderRecord,
   valueHeader,
   fileValue,
   bufferValue,

@@ -11,6 +11,7 @@ import {
   execBytes,
   fileBytes,
   hookBytes,
+  loaderBytes,
   numberBytes,
   sockBytes,
   throttleBytes,
@@ -97,11 +98,12 @@ describe('messages of events that Tetragon never wrote for us', () => {
         uid: 3,
       }),
       hookBytes({ ...process, ktime: 6n, tid: 9, planId: 1, matches: [0], values }),
+      loaderBytes({ ...process, ktime: 7n, tid: 8, path: '/lib/é', buildId: Buffer.of(0, 0xff, 1) }),
     ];
     for (let round = 0; round < 500; round++) {
       const records = whole.map((bytes) => Buffer.from(bytes));
       for (let damage = random(4); damage > 0; damage--) {
-        const record = records[random(2)]!;
+        const record = records[random(records.length)]!;
         record[8 + random(record.length - 8)] = random(256);
       }
       const { lines, messages } = encodeRecords(records, selector);

@@ -19,7 +19,7 @@ function probes({ features, functions }: KernelFacts): Probe[] {
   const hasFunction = (name: string): boolean => functions[name] !== undefined;
   const answers: Readonly<Record<string, boolean>> = {
     override_return: features.kprobeOverride.available,
-    buildid: false,
+    buildid: features.kprobe.available && features.buildId.available,
     kprobe_multi: features.kprobeMulti.available,
     uprobe_multi: false,
     fmodret: features.fmodRet.available,

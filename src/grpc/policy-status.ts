@@ -27,7 +27,7 @@ export function policyStatus({ record, memoryBytes, counts }: PolicyStatusInput)
     name: record.name,
     namespace: record.namespace,
     info: record.domain === 'static' ? policy.file : '',
-    sensors: [...new Set(policy.hooks.map(({ kind }) => sensorNames[kind]))],
+    sensors: sensorsOf(policy),
     enabled: record.loaded,
     filter_id: 0,
     error: printDiagnostics(record.errors, sourcesOf(record)).trimEnd(),
@@ -41,6 +41,11 @@ export function policyStatus({ record, memoryBytes, counts }: PolicyStatusInput)
     domain: record.domain,
     hook_statuses: hooks.map((place) => hookStatus(place, record)),
   };
+}
+
+function sensorsOf({ hooks, loader }: Policy): string[] {
+  const names = new Set(hooks.map(({ kind }) => sensorNames[kind]));
+  return loader === undefined ? [...names] : [...names, '__loader__'];
 }
 
 interface HookPlace {

@@ -30,6 +30,7 @@ export function presumeFeatures(context: ProbeContext): Record<KernelFeature, Fe
     bpfLoop: since(5, 17),
     preemptDisable: since(6, 10),
     pointerCast: since(6, 2),
+    buildId: since(5, 12),
   };
   const entries = Object.entries(presumed).map(([feature, available]) => [
     feature,

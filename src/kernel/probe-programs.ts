@@ -101,9 +101,9 @@ export function openKprobeMulti(functionName: string, programFd: number): ProbeR
   );
 }
 
-const SYSCALL_PERF_EVENT_OPEN = process.arch === 'arm64' ? 241 : 298;
+export const SYSCALL_PERF_EVENT_OPEN = process.arch === 'arm64' ? 241 : 298;
 const PERF_ATTR_SIZE = 72;
-const PERF_FLAG_FD_CLOEXEC = 8;
+export const PERF_FLAG_FD_CLOEXEC = 8;
 const PERF_EVENT_IOC_SET_BPF = 0x40042408;
 export const PERF_TYPE_TRACEPOINT = 2;
 

@@ -3,6 +3,7 @@ import type { FeatureFact, KernelFeature } from '../compiler/kernel-facts.ts';
 import { nameOfErrno } from './kernel-error.ts';
 import { lazyRecord } from './lazy-record.ts';
 import { pageSize } from './libc.ts';
+import { openMappingEvent } from './mapping-events.ts';
 import { readKernelFile, SECURITYFS } from './mounts.ts';
 import { presumeFeatures } from './presumed-features.ts';
 import { KPROBE_EVENT_TYPE, type ProbeContext } from './probe-context.ts';
@@ -104,6 +105,7 @@ const PROBES: Readonly<Record<KernelFeature, Probe>> = {
     functions?.get('bpf_rdonly_cast') !== undefined
       ? AVAILABLE
       : missing('the kernel function bpf_rdonly_cast needs Linux 6.2'),
+  buildId: () => factOf(openMappingEvent(0, 0n), 'perf events with build ids need Linux 5.12 and CAP_PERFMON'),
   bpfLoop: () => helperFact(loadProbe(RAW_TRACEPOINT, PROBE_PROGRAMS.loop), 'bpf_loop needs Linux 5.17'),
   preemptDisable: ({ functions }) =>
     functions?.get('bpf_preempt_disable') !== undefined

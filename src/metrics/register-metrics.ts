@@ -82,6 +82,7 @@ const messageOpcodes = {
   return: '13',
   denial: '13',
   throttle: '27',
+  loader: '26',
 } as const;
 
 /** Metrics that Tetragon has, under its names. */

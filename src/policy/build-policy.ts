@@ -32,6 +32,7 @@ export function buildPolicy(file: string, view: PolicyView): Policy {
     mode: policyMode(view.spec),
     annotations: readAnnotations(metadata),
     hooks: view.hooks.map(buildHook),
+    ...(view.loader === undefined ? {} : { loader: view.loader }),
     position: view.root.position,
   };
 }

@@ -20,6 +20,8 @@ export interface Policy {
   readonly mode: PolicyMode;
   readonly annotations: PolicyAnnotations;
   readonly hooks: readonly HookSpec[];
+  /** Where `loader: true` stands: files that are mapped to be executed are reported. */
+  readonly loader?: Position;
   readonly position: Position;
 }
 

@@ -10,6 +10,7 @@ import {
   flagOf,
   integerOf,
   integersOf,
+  keyPositionOf,
   type Located,
   mapOf,
   mapsOf,
@@ -26,6 +27,8 @@ export interface PolicyView {
   readonly metadata: SourceMap | undefined;
   readonly spec: SourceMap | undefined;
   readonly hooks: readonly HookView[];
+  /** Where `loader: true` stands. */
+  readonly loader: Position | undefined;
 }
 
 export type HookSection = 'kprobes' | 'fentries' | 'tracepoints' | 'lsmhooks';
@@ -84,6 +87,7 @@ export function viewPolicy(root: SourceMap): PolicyView {
     metadata: mapOf(root, 'metadata'),
     spec,
     hooks: spec ? viewHooks(spec) : [],
+    loader: spec && flagOf(spec, 'loader', false) ? keyPositionOf(spec, 'loader') : undefined,
   };
 }
 

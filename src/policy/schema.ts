@@ -260,7 +260,7 @@ const spec = fields({
   lsmhooks: listOf(lsmHook),
   uprobes: notCompiled(listOf(uprobe), userFunctions),
   usdts: notCompiled(listOf(usdt), userFunctions),
-  loader: notCompiled(flag, 'Use "lsmhooks" with mmap_file to see libraries being mapped.'),
+  loader: flag,
   podSelector: definition('labelSelector'),
   containerSelector: definition('labelSelector'),
   hostSelector: definition('labelSelector'),

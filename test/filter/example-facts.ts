@@ -18,6 +18,7 @@ const features: readonly KernelFeature[] = [
   'bpfLoop',
   'preemptDisable',
   'pointerCast',
+  'buildId',
 ];
 
 export function typeFact(type: string, size = 8, signed = false): TypeFact {

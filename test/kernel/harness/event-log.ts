@@ -7,6 +7,7 @@ export interface AgentEvent {
   readonly process_kprobe?: EventBody;
   readonly process_lsm?: EventBody;
   readonly process_tracepoint?: EventBody;
+  readonly process_loader?: EventBody & { readonly path: string; readonly buildid?: string };
   readonly process_throttle?: { readonly type: string; readonly cgroup: string };
   readonly node_name: string;
   readonly time: string;

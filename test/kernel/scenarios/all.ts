@@ -10,6 +10,7 @@ import { existingProcessScenarios } from './existing-processes.ts';
 import { filePathScenarios } from './file-paths.ts';
 import { identityScenarios } from './identities.ts';
 import { laneScenarios } from './lanes.ts';
+import { loaderScenarios } from './loader.ts';
 import { manyPolicyScenarios } from './many-policies.ts';
 import { oddTextScenarios } from './odd-text.ts';
 import { overrideScenarios } from './override.ts';
@@ -41,6 +42,7 @@ const everyScenario: readonly Scenario[] = [
   ...oddTextScenarios,
   ...eventContentScenarios,
   ...environmentScenarios,
+  ...loaderScenarios,
   ...processSelectorScenarios,
   ...tracepointScenarios,
   ...argumentTypeScenarios,
