@@ -7,9 +7,9 @@ const call = triggerProgram('call');
 /** Larger than a record, so that it comes in pieces. */
 const long = 'x'.repeat(100_000);
 
-function execOf(events: readonly AgentEvent[], words: string): EventProcess {
+function execOf(events: readonly AgentEvent[], words: string, log: string): EventProcess {
   const found = events.find(({ process_exec }) => process_exec?.process.arguments === words);
-  assert.ok(found?.process_exec !== undefined, `no exec event of "${words}"`);
+  assert.ok(found?.process_exec !== undefined, `no exec event of "${words}"; the agent wrote:\n${log}`);
   return found.process_exec.process;
 }
 
@@ -39,10 +39,11 @@ export const environmentScenarios: readonly Scenario[] = [
         { Key: 'TOKEN', Value: '*****' },
         { Key: 'LAST' },
       ];
-      const { environment_variables, flags } = execOf(events, 'kill 0 0 with');
+      const log = agent.process.stderr();
+      const { environment_variables, flags } = execOf(events, 'kill 0 0 with', log);
       assert.deepEqual(environment_variables, expected);
       assert.equal(flags, 'execve rootcwd clone inInitTree');
-      assert.equal(execOf(events, 'kill 0 0 without')['environment_variables'], undefined);
+      assert.equal(execOf(events, 'kill 0 0 without', log)['environment_variables'], undefined);
     },
   },
 ];
