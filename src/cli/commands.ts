@@ -15,8 +15,9 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   run: {
     summary: 'start the agent and print events',
     load: async () => {
-      const { runCommand, runUsage } = await import('./run.ts');
-      return { usage: runUsage, run: runCommand };
+      const { runUsage } = await import('./run-usage.ts');
+      const { runWithLeastPrivilege } = await import('./run-with-least-privilege.ts');
+      return { usage: runUsage, run: runWithLeastPrivilege };
     },
   },
   events: {

@@ -2,6 +2,7 @@ import { cgroupRateType } from '../agent/cgroup-rate.ts';
 import { defaultRunDirectory } from '../agent/hooks-file.ts';
 import { option, optional } from '../config/option.ts';
 import { booleanType, choiceType, durationType, listType, sizeType, textType } from '../config/option-types.ts';
+import { capabilitiesType } from './capability-needs.ts';
 import { contentOptions } from './content-options.ts';
 import { filterOptions } from './filter-options.ts';
 import { metricsOptions } from './metrics-options.ts';
@@ -44,5 +45,10 @@ export const runOptions = {
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
   debug: option(booleanType, false, 'the same as --log-level debug'),
   ...serverOptions,
+  'keep-capabilities': option(
+    capabilitiesType,
+    [],
+    'more than those the agent needs, CAP_NET_BIND_SERVICE for example; all of them, if it says all',
+  ),
   'config-dir': optional(textType('DIR'), 'a directory with one file for each option, named like it'),
 } as const;

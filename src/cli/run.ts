@@ -6,8 +6,6 @@ import { PolicyLoader } from '../agent/policy-files.ts';
 import { PolicyRegistry } from '../agent/policy-registry.ts';
 import { PolicyDirectory } from '../agent/policy-store.ts';
 import { PolicyWatch } from '../agent/policy-watch.ts';
-import { configPaths } from '../config/config-files.ts';
-import { helpLines } from '../config/help.ts';
 import type { Options, OptionValues } from '../config/option.ts';
 import { type Config, readConfig } from '../config/read-config.ts';
 import type { EnvironmentSettings } from '../events/environment.ts';
@@ -27,19 +25,6 @@ import { runOptions } from './run-options.ts';
 import type { RunServerInput } from './run-server.ts';
 import { type ServerSettings, serverSettings } from './server-options.ts';
 
-export const runUsage = `Usage: jatai run [--policy FILE|DIR]... [options]
-
-Starts the agent and prints events until it is interrupted. Without policies it gives process events.
-SIGHUP reads the policies again and switches to them without a gap, and so does a change of their files; it also opens
-the files of events again.
-
-${helpLines(runOptions)}
-
-Options are also read from these places, later ones over earlier ones:
-${configPaths.map((path) => `  ${path}`).join('\n')}
-  --config-dir, then the environment: JATAI_RB_SIZE, or else TETRAGON_RB_SIZE, for --rb-size
-`;
-
 const largestRing = 2 ** 30;
 
 interface RunSettings extends OptionValues<typeof runOptions> {
@@ -49,11 +34,11 @@ interface RunSettings extends OptionValues<typeof runOptions> {
   readonly server: ServerSettings | undefined;
 }
 
-/** `jatai run`: returns the exit status. */
-export async function runCommand(args: string[]): Promise<number> {
+/** `jatai run`: returns the exit status. `notices` are for its log. */
+export async function runCommand(args: string[], notices: Config<Options>['notices'] = []): Promise<number> {
   const options = readSettings(args);
   const log = openLog(options);
-  for (const { origin, message } of options.notices) log.info(`${origin} ${message}`);
+  for (const { origin, message } of [...options.notices, ...notices]) log.info(`${origin} ${message}`);
   const loader = new PolicyLoader(options.policyPaths);
   const kept = openKept(options, log);
   const facts = collectFacts();

@@ -112,6 +112,16 @@ export function withoutSignals<Result>(call: () => Result): Result {
   }
 }
 
+export const prctl = libc.func(
+  'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+) as (option: number, a: number, b: number, c: number, d: number) => number;
+
+/** `header` is version and thread; `sets` effective, permitted and inheritable capabilities below 32, then those above. */
+export const capset = libc.func('int capset(void *header, const void *sets)') as (
+  header: Uint32Array,
+  sets: Uint32Array,
+) => number;
+
 /** `limit` holds the soft and the hard limit as two u64. */
 export const setrlimit = libc.func('int setrlimit(int resource, void *limit)') as (
   resource: number,
