@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds build/jatai_VERSION_ARCHITECTURE.deb: the bundled agent, its programs for the kernel, Node, a systemd unit, and
-# the default policies as configuration. Needs a finished `make build`.
+# the default policies as configuration. Needs a finished `make build`. VERSION=... stands for that of package.json.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,8 @@ install -m 755 bin/jatai "$lib/bin/jatai"
 cp -r build/js "$lib/build/"
 cp -r api "$lib/"
 for object in build/*.o build/loop/*.o build/typed/*.o; do install -m 644 "$object" "$lib/$object"; done
-install -m 644 package.json "$lib/package.json"
+node -p 'JSON.stringify({ ...require("./package.json"), version: process.argv[1] }, undefined, 2)' "$version" > "$lib/package.json"
+chmod 644 "$lib/package.json"
 ln -s ../lib/jatai/bin/jatai "$tree/usr/bin/jatai"
 
 say 'copying Node and the packages that are no part of the bundle'

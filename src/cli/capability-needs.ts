@@ -28,6 +28,8 @@ export interface Surroundings {
   readonly ports: readonly number[];
   /** Kernel file systems that it reads although they are mounted nowhere. */
   readonly unmounted: readonly string[];
+  /** The kernel gives no perf events, by which kprobes and tracepoints attach, to those who have only CAP_PERFMON. */
+  readonly restrictsPerfEvents: boolean;
   /** What the operator wants to keep. */
   readonly wanted: readonly number[];
 }
@@ -51,6 +53,8 @@ export function capabilityNeeds(surroundings: Surroundings): CapabilityNeed[] {
   const [unmounted] = surroundings.unmounted;
   if (unmounted !== undefined)
     needs.push({ capabilities: [CAP_SYS_ADMIN], reason: `${unmounted} is read and not mounted` });
+  if (surroundings.restrictsPerfEvents)
+    needs.push({ capabilities: [CAP_SYS_ADMIN], reason: 'kernel.perf_event_paranoid is above 2 in this kernel' });
   if (surroundings.wanted.length > 0) needs.push({ capabilities: surroundings.wanted, reason: '--keep-capabilities' });
   return needs;
 }

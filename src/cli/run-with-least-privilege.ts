@@ -1,11 +1,24 @@
+import { closeSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { OptionValues } from '../config/option.ts';
 import { readConfig } from '../config/read-config.ts';
 import { parseServerAddress } from '../grpc/server-address.ts';
-import { capabilitySet, keepCapabilities, permittedCapabilities } from '../kernel/capabilities.ts';
+import {
+  CAP_SYS_ADMIN,
+  capabilitySet,
+  keepCapabilities,
+  permittedCapabilities,
+  withoutCapability,
+} from '../kernel/capabilities.ts';
 import { BPFFS, DEBUGFS, ensureMounted, findMount, SECURITYFS, TRACEFS } from '../kernel/mounts.ts';
+import { openPerfEvent } from '../kernel/probe-programs.ts';
 import { raiseMemlockLimit } from '../kernel/system.ts';
 import { capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
 import { runOptions } from './run-options.ts';
+
+/** `enum perf_type_id` and `enum perf_sw_ids`: an event that never happens. */
+const PERF_TYPE_SOFTWARE = 1;
+const PERF_COUNT_SW_DUMMY = 9;
 
 type RunValues = OptionValues<typeof runOptions>;
 
@@ -53,8 +66,20 @@ function surroundingsOf(values: RunValues): Surroundings {
       ...addresses.map((address) => (address.kind === 'tcp' ? address.port : 0)),
     ],
     unmounted: [SECURITYFS, DEBUGFS].map(({ type }) => type).filter((type) => findMount(type) === undefined),
+    restrictsPerfEvents: restrictsPerfEvents(),
     wanted: values['keep-capabilities'],
   };
+}
+
+/** Kernels of Debian and Ubuntu do at a `kernel.perf_event_paranoid` above 2, their default. */
+function restrictsPerfEvents(): boolean {
+  if ((permittedCapabilities() & capabilitySet([CAP_SYS_ADMIN])) === 0n) return false;
+  const event = withoutCapability(CAP_SYS_ADMIN, () => openPerfEvent(PERF_TYPE_SOFTWARE, PERF_COUNT_SW_DUMMY));
+  if ('fd' in event) {
+    closeSync(event.fd);
+    return false;
+  }
+  return event.errno === constants.errno.EACCES || event.errno === constants.errno.EPERM;
 }
 
 /** Does not return where it works; else says what that means. */

@@ -57,14 +57,25 @@ export function keepCapabilities(kept: CapabilitySet): void {
   }
 }
 
-/** Sets the effective, permitted and inheritable set; for root the third is left empty. */
-function setCapabilities(set: CapabilitySet): void {
+/** Calls with a capability put aside, on this thread. */
+export function withoutCapability<Result>(number: number, call: () => Result): Result {
+  const permitted = permittedCapabilities();
+  setCapabilities(permitted, permitted & ~capabilitySet([number]));
+  try {
+    return call();
+  } finally {
+    setCapabilities(permitted);
+  }
+}
+
+/** Sets the permitted, effective and inheritable set; for root the last is left empty. */
+function setCapabilities(permitted: CapabilitySet, effective = permitted): void {
   const header = new Uint32Array([CAPABILITY_VERSION_3, 0]);
-  const inheritable = process.geteuid?.() === 0 ? 0n : set;
+  const inheritable = process.geteuid?.() === 0 ? 0n : permitted;
   const words = [0n, 32n].flatMap((shift) =>
-    [set, set, inheritable].map((bits) => Number((bits >> shift) & 0xffff_ffffn)),
+    [effective, permitted, inheritable].map((bits) => Number((bits >> shift) & 0xffff_ffffn)),
   );
-  check(capset(header, new Uint32Array(words)), 'give up capabilities');
+  check(capset(header, new Uint32Array(words)), 'set capabilities');
 }
 
 function check(result: number, call: string): void {
