@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds build/jatai_VERSION_ARCHITECTURE.deb: the bundled agent, its programs for the kernel, Node, a systemd unit, and
-# the default policies as configuration. Needs a finished `make build`. VERSION=... stands for that of package.json.
+# the default policies as configuration. Needs a finished `make build`. VERSION stands for that
+# of package.json, OUT for another folder than build/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,8 +9,8 @@ say() { echo "deb: $*" >&2; }
 
 version=${VERSION:-$(node -p 'require("./package.json").version')}
 architecture=$(dpkg --print-architecture)
-package=build/jatai_${version}_$architecture.deb
-tree=build/deb
+package=${OUT:-build}/jatai_${version}_$architecture.deb
+tree=${OUT:-build}/deb
 lib=$tree/usr/lib/jatai
 
 rm -rf "$tree"

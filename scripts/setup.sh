@@ -19,7 +19,7 @@ newest_clang_package() {
 
 packages_wanted() {
 	echo libbpf1 libbpf-dev gcc libc6-dev make file kmod bpftool iproute2
-	echo qemu-system-x86 busybox-static xz-utils zstd util-linux ca-certificates
+	echo qemu-system-x86 busybox-static xz-utils zstd util-linux ca-certificates systemd
 	# Receivers that tests start as processes of their own.
 	echo rsyslog rsyslog-openssl openssl kcat
 	command -v npm > /dev/null || echo nodejs npm

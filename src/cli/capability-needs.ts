@@ -70,7 +70,10 @@ function nameOf(number: number): string {
   return capabilityNames[number] ?? `capability ${number}`;
 }
 
-/** Whether we may write it, or make it, without CAP_DAC_OVERRIDE. A file that exists may also be replaced. */
+/**
+ * Whether others let us write it, or make it, without CAP_DAC_OVERRIDE. A file that exists may also be replaced. What is ours
+ * and read-only is meant to be.
+ */
 function isWritable(file: string): boolean {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats !== undefined && !stats.isDirectory()) return mayWrite(stats) && isWritable(path.dirname(file));
@@ -79,7 +82,7 @@ function isWritable(file: string): boolean {
 }
 
 function mayWrite({ uid, gid, mode }: Stats): boolean {
-  if (uid === process.geteuid?.()) return (mode & 0o200) !== 0;
+  if (uid === process.geteuid?.()) return true;
   if (gid === process.getegid?.()) return (mode & 0o020) !== 0;
   return (mode & 0o002) !== 0;
 }
