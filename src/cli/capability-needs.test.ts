@@ -9,6 +9,7 @@ const usual: Surroundings = {
   ports: [2112, 0],
   unmounted: [],
   restrictsPerfEvents: false,
+  readsModuleTypes: false,
   wanted: [],
 };
 
@@ -29,6 +30,9 @@ describe('capabilityNeeds', () => {
     expect(kept({ unmounted: ['securityfs'] })).toEqual(['CAP_SYS_ADMIN: securityfs is read and not mounted']);
     expect(kept({ restrictsPerfEvents: true })).toEqual([
       'CAP_SYS_ADMIN: kernel.perf_event_paranoid is above 2 in this kernel',
+    ]);
+    expect(kept({ readsModuleTypes: true })).toEqual([
+      'CAP_SYS_ADMIN: libbpf before 1.3 reads the types of kernel modules',
     ]);
     expect(kept({ wanted: capabilitiesType.parse('chown, CAP_KILL') })).toEqual([
       'CAP_CHOWN and CAP_KILL: --keep-capabilities',

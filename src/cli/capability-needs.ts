@@ -30,6 +30,8 @@ export interface Surroundings {
   readonly unmounted: readonly string[];
   /** The kernel gives no perf events, by which kprobes and tracepoints attach, to those who have only CAP_PERFMON. */
   readonly restrictsPerfEvents: boolean;
+  /** libbpf fails when it may not look for types in those of kernel modules. */
+  readonly readsModuleTypes: boolean;
   /** What the operator wants to keep. */
   readonly wanted: readonly number[];
 }
@@ -55,6 +57,8 @@ export function capabilityNeeds(surroundings: Surroundings): CapabilityNeed[] {
     needs.push({ capabilities: [CAP_SYS_ADMIN], reason: `${unmounted} is read and not mounted` });
   if (surroundings.restrictsPerfEvents)
     needs.push({ capabilities: [CAP_SYS_ADMIN], reason: 'kernel.perf_event_paranoid is above 2 in this kernel' });
+  if (surroundings.readsModuleTypes)
+    needs.push({ capabilities: [CAP_SYS_ADMIN], reason: 'libbpf before 1.3 reads the types of kernel modules' });
   if (surroundings.wanted.length > 0) needs.push({ capabilities: surroundings.wanted, reason: '--keep-capabilities' });
   return needs;
 }

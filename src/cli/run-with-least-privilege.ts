@@ -10,9 +10,10 @@ import {
   permittedCapabilities,
   withoutCapability,
 } from '../kernel/capabilities.ts';
+import { libbpfMinorVersion } from '../kernel/libbpf.ts';
 import { BPFFS, DEBUGFS, ensureMounted, findMount, SECURITYFS, TRACEFS } from '../kernel/mounts.ts';
 import { openPerfEvent } from '../kernel/probe-programs.ts';
-import { raiseMemlockLimit } from '../kernel/system.ts';
+import { kernelVersion, raiseMemlockLimit, uname } from '../kernel/system.ts';
 import { capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
 import { runOptions } from './run-options.ts';
 
@@ -67,6 +68,7 @@ function surroundingsOf(values: RunValues): Surroundings {
     ],
     unmounted: [SECURITYFS, DEBUGFS].map(({ type }) => type).filter((type) => findMount(type) === undefined),
     restrictsPerfEvents: restrictsPerfEvents(),
+    readsModuleTypes: readsModuleTypes(),
     wanted: values['keep-capabilities'],
   };
 }
@@ -80,6 +82,16 @@ function restrictsPerfEvents(): boolean {
     return false;
   }
   return event.errno === constants.errno.EACCES || event.errno === constants.errno.EPERM;
+}
+
+/**
+ * A type that the kernel does not have may be one of a module. Since 1.3 libbpf passes over modules that it may not read;
+ * kernels before 5.11 have no types of them.
+ */
+function readsModuleTypes(): boolean {
+  const { release, version } = uname();
+  const [major, minor] = kernelVersion(release, version);
+  return libbpfMinorVersion() < 3 && (major > 5 || (major === 5 && minor >= 11));
 }
 
 /** Does not return where it works; else says what that means. */

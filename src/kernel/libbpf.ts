@@ -55,6 +55,9 @@ function declare<Signature extends (...values: never[]) => unknown>(
   return call as Signature;
 }
 
+/** N of version 1.N. */
+export const libbpfMinorVersion = declare<() => number>('libbpf_minor_version', 'uint32_t', []);
+
 const POINTER = 'void *';
 const STRING = 'const char *';
 
