@@ -13,7 +13,7 @@ import {
 import { libbpfMinorVersion } from '../kernel/libbpf.ts';
 import { BPFFS, DEBUGFS, ensureMounted, findMount, SECURITYFS, TRACEFS } from '../kernel/mounts.ts';
 import { openPerfEvent } from '../kernel/probe-programs.ts';
-import { kernelVersion, raiseMemlockLimit, uname } from '../kernel/system.ts';
+import { raiseMemlockLimit, uname } from '../kernel/system.ts';
 import { capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
 import { runOptions } from './run-options.ts';
 
@@ -89,8 +89,7 @@ function restrictsPerfEvents(): boolean {
  * kernels before 5.11 have no types of them.
  */
 function readsModuleTypes(): boolean {
-  const { release, version } = uname();
-  const [major, minor] = kernelVersion(release, version);
+  const [major, minor] = uname().version;
   return libbpfMinorVersion() < 3 && (major > 5 || (major === 5 && minor >= 11));
 }
 
