@@ -133,7 +133,6 @@ async function addPolicy(context: PackageContext): Promise<void> {
   appendFileSync(editedPolicy, `${editedLine}\n`);
   await runCommand('systemctl', ['reload', 'jatai.service']);
   await awaitValue('the refusal', () => (isRefused(guarded.file) ? true : undefined));
-  assert.deepEqual(await enabledPolicies(), policiesOfFolder());
 }
 
 function isRefused(file: string): boolean {
@@ -164,7 +163,6 @@ async function upgrade(context: PackageContext): Promise<void> {
   await expectCapabilities([...constantCapabilities, CAP_SYS_ADMIN]);
   assert.ok(readFileSync(editedPolicy, 'utf8').endsWith(`${editedLine}\n`));
   assert.ok(existsSync(`${policyFolder}/guard.yaml`));
-  assert.deepEqual(await enabledPolicies(), policiesOfFolder());
   sleeper!.program.kill('SIGKILL');
   await awaitEvent('the exit of the sleeper', ({ process_exit: exit }) => exit?.process.exec_id === sleeper!.execId);
 }
