@@ -2,9 +2,11 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { OptionValues } from '../config/option.ts';
 import { readConfig } from '../config/read-config.ts';
+import type { SettingProblem } from '../config/setting.ts';
 import { parseServerAddress } from '../grpc/server-address.ts';
 import {
   CAP_SYS_ADMIN,
+  type CapabilitySet,
   capabilitySet,
   keepCapabilities,
   permittedCapabilities,
@@ -14,7 +16,7 @@ import { libbpfMinorVersion } from '../kernel/libbpf.ts';
 import { BPFFS, DEBUGFS, ensureMounted, findMount, SECURITYFS, TRACEFS } from '../kernel/mounts.ts';
 import { openPerfEvent } from '../kernel/probe-programs.ts';
 import { raiseMemlockLimit, uname } from '../kernel/system.ts';
-import { capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
+import { type CapabilityNeed, capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
 import { runOptions } from './run-options.ts';
 
 /** `enum perf_type_id` and `enum perf_sw_ids`: an event that never happens. */
@@ -31,13 +33,10 @@ type RunValues = OptionValues<typeof runOptions>;
 export async function runWithLeastPrivilege(args: string[]): Promise<number> {
   const { values } = readConfig(runOptions, { args, environment: process.env });
   if (permittedCapabilities() !== 0n) prepareKernel();
-  const needs = capabilityNeeds(surroundingsOf(values));
+  const needs = capabilityNeeds(await surroundingsOf(values));
   const needed = capabilitySet(needs.flatMap(({ capabilities }) => capabilities));
-  const notices = describeNeeds(needs).map((message) => ({ origin: 'capabilities kept:', message, hint: '' }));
-  if ((permittedCapabilities() & ~needed) !== 0n) {
-    keepCapabilities(needed);
-    notices.push({ origin: 'capabilities:', message: executeAgain(), hint: '' });
-  }
+  const notices = noticesOf(needs, permittedCapabilities());
+  if ((permittedCapabilities() & ~needed) !== 0n) notices.push(executeAgain(needed));
   const { runCommand } = await import('./run.ts');
   return runCommand(args, notices);
 }
@@ -54,10 +53,16 @@ function prepareKernel(): void {
   }
 }
 
-function surroundingsOf(values: RunValues): Surroundings {
+async function surroundingsOf(values: RunValues): Promise<Surroundings> {
   const addresses = values['server-address'].map(parseServerAddress).filter((address) => address !== undefined);
   const sockets = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : []));
-  const files = [values.export, values['export-filename'], values['log-file'], values['run-dir']];
+  const files = [
+    ...(await filesOfOutputs(values.outputs)),
+    values.export,
+    values['export-filename'],
+    values['log-file'],
+    values['run-dir'],
+  ];
   if (addresses.length > 0) files.push(values['agent-info-file']);
   if (values['persist-grpc-policies']) files.push(values['persist-grpc-policies-dir']);
   return {
@@ -71,6 +76,14 @@ function surroundingsOf(values: RunValues): Surroundings {
     readsModuleTypes: readsModuleTypes(),
     wanted: values['keep-capabilities'],
   };
+}
+
+/** The files that `--outputs` describes; its mistakes are told when the outputs are opened. */
+async function filesOfOutputs(outputsPath: string | undefined): Promise<string[]> {
+  if (!outputsPath) return [];
+  const { readOutputs } = await import('../destinations/read-outputs.ts');
+  const { outputs } = await readOutputs(outputsPath);
+  return outputs.flatMap((output) => (output.kind === 'file' ? [output.settings.path] : []));
 }
 
 /** Kernels of Debian and Ubuntu do at a `kernel.perf_event_paranoid` above 2, their default. */
@@ -93,12 +106,23 @@ function readsModuleTypes(): boolean {
   return libbpfMinorVersion() < 3 && (major > 5 || (major === 5 && minor >= 11));
 }
 
+/** What is kept besides the usual, and what would be needed and is not there. */
+function noticesOf(needs: readonly CapabilityNeed[], permitted: CapabilitySet): SettingProblem[] {
+  const isPermitted = ({ capabilities }: CapabilityNeed) => (capabilitySet(capabilities) & ~permitted) === 0n;
+  const notice = (origin: string) => (message: string) => ({ origin, message, hint: '' });
+  return [
+    ...describeNeeds(needs.filter(isPermitted)).map(notice('capabilities kept:')),
+    ...describeNeeds(needs.filter((need) => !isPermitted(need))).map(notice('capabilities missing:')),
+  ];
+}
+
 /** Does not return where it works; else says what that means. */
-function executeAgain(): string {
+function executeAgain(kept: CapabilitySet): SettingProblem {
   try {
+    keepCapabilities(kept);
     process.execve!(process.execPath, [process.execPath, ...process.execArgv, ...process.argv.slice(1)]);
     throw new Error('execve returned');
   } catch (error) {
-    return `given up by the main thread only, the agent cannot execute itself: ${(error as Error).message}`;
+    return { origin: 'capabilities:', message: `not all are given up: ${(error as Error).message}`, hint: '' };
   }
 }
