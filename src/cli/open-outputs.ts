@@ -35,8 +35,8 @@ export async function openOutputs(
   for (const notice of settings.notices) log.warn(notice);
   const lossLine = jsonLossLine(nodeName);
   const { accepts, cut } = filters;
-  const { ratePerMinute, sequenceNumbers } = settings;
-  const sinkOptions: JsonSinkOptions = { accepts, cut, ratePerMinute, sequenceNumbers, lossLine };
+  const { ratePerMinute, sequenceNumbers, aggregation } = settings;
+  const sinkOptions: JsonSinkOptions = { accepts, aggregation, cut, ratePerMinute, sequenceNumbers, lossLine };
   const report = (message: string, lost?: number): void =>
     log.warn(lost === undefined ? {} : { lost: { output: lost } }, message);
   const buffer = { maxBytes: settings.bufferBytes };

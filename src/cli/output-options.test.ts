@@ -62,4 +62,16 @@ describe('settings of outputs', () => {
   for (const [args, message] of mistakes) {
     test(args.join(' '), () => expect(() => settings(args)).toThrow(message));
   }
+
+  test('events are joined when that is asked for, with the defaults of Tetragon', () => {
+    expect(settings([]).aggregation).toBeUndefined();
+    expect(settings(['--enable-export-aggregation']).aggregation).toEqual({ windowMs: 15_000, maxEvents: 10_000 });
+    const args = ['--enable-export-aggregation', '--export-aggregation-window-size=2s'];
+    expect(settings([...args, '--export-aggregation-buffer-size', '7']).aggregation).toEqual({
+      windowMs: 2000,
+      maxEvents: 7,
+    });
+    expect(() => settings([...args, '--export-aggregation-window-size=2h'])).toThrow('longer than an hour');
+    expect(settings([...args, '-o', 'compact']).notices).toEqual([expect.stringContaining('compact events')]);
+  });
 });

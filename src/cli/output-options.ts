@@ -9,6 +9,7 @@ import {
   textType,
 } from '../config/option-types.ts';
 import { defaultBufferBytes } from '../export/buffered-output.ts';
+import type { AggregationOptions } from '../export/line-aggregator.ts';
 import { UsageError } from './errors.ts';
 
 /** Settings of the outputs of `jatai run`. */
@@ -36,6 +37,17 @@ export const outputOptions = {
   ),
   'export-sequence-numbers': option(booleanType, false, 'number the JSON events of each output, so that gaps show'),
   outputs: optional(textType('FILE|DIR'), 'more outputs, as YAML files describe them: files, syslog, webhooks, ...'),
+  'enable-export-aggregation': option(
+    booleanType,
+    false,
+    'write equal calls of a process as one event with a count, when a window ends',
+  ),
+  'export-aggregation-window-size': option(durationType, 15_000, 'how long such events are collected'),
+  'export-aggregation-buffer-size': option(
+    countType('N', { min: 1, max: 100_000 }),
+    10_000,
+    'different events that are collected at a time; one more ends the window',
+  ),
   'output-buffer-size': option(
     sizeType({ min: 16 * 2 ** 20, max: 2 ** 30 }),
     defaultBufferBytes,
@@ -49,6 +61,8 @@ export interface OutputSettings {
   readonly file: FileSettings | undefined;
   /** Events per minute; undefined for all. */
   readonly ratePerMinute: number | undefined;
+  /** Undefined: equal events are not joined. */
+  readonly aggregation: AggregationOptions | undefined;
   readonly bufferBytes: number;
   readonly sequenceNumbers: boolean;
   /** A file or a directory that describes more outputs. */
@@ -77,16 +91,26 @@ export function outputSettings(
   const hasOthers = file !== undefined || outputsPath !== undefined;
   const fallback = isTerminal ? 'compact' : hasOthers ? 'none' : 'json';
   const rate = values['export-rate-limit'];
+  const output = values.output ?? fallback;
   return {
-    output: values.output ?? fallback,
+    output,
     color: values.color,
     file,
     ratePerMinute: rate === -1 ? undefined : rate,
+    aggregation: aggregationOf(values),
     bufferBytes: values['output-buffer-size'],
     sequenceNumbers: values['export-sequence-numbers'],
     outputsPath,
-    notices: uselessOptions(values),
+    notices: [...uselessOptions(values), ...uselessAggregation(values, output)],
   };
+}
+
+function aggregationOf(values: OptionValues<typeof outputOptions>): AggregationOptions | undefined {
+  if (!values['enable-export-aggregation']) return undefined;
+  const windowMs = values['export-aggregation-window-size'];
+  if (windowMs > longestWindowMs)
+    throw new UsageError('--export-aggregation-window-size is longer than an hour: events would be that late');
+  return { windowMs, maxEvents: values['export-aggregation-buffer-size'] };
 }
 
 function fileSettings(values: OptionValues<typeof outputOptions>): FileSettings | undefined {
@@ -119,7 +143,16 @@ function uselessOptions(values: OptionValues<typeof outputOptions>): string[] {
     .map((name) => `--${name} has no effect: it is about the file of --export-filename, which is not given`);
 }
 
+function uselessAggregation(
+  values: OptionValues<typeof outputOptions>,
+  output: OutputSettings['output'],
+): readonly string[] {
+  if (!values['enable-export-aggregation'] || output !== 'compact') return [];
+  return ['--enable-export-aggregation has no effect on compact events, only on JSON'];
+}
+
 const defaultMode = 0o600;
+const longestWindowMs = 3_600_000;
 const fileOptions = [
   'export-file-max-size-mb',
   'export-file-max-backups',

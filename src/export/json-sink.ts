@@ -1,6 +1,7 @@
 import type { LinePlace, LineSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
 import type { LineSchema } from '../schemas/line-schemas.ts';
+import { type AggregationCounters, type AggregationOptions, LineAggregator } from './line-aggregator.ts';
 import type { LineOutput } from './line-output.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SequenceNumbers } from './sequence-numbers.ts';
@@ -11,6 +12,8 @@ export type LineCutter = (line: Buffer, start: number, end: number) => Buffer;
 export interface JsonSinkOptions {
   /** Which events are written; all by default. */
   readonly accepts?: ((event: Event) => boolean) | undefined;
+  /** Joins equal events of a window before anything else is done with them; none by default. */
+  readonly aggregation?: AggregationOptions | undefined;
   /** Takes fields out of each line. */
   readonly cut?: LineCutter | undefined;
   /** Numbers the events; those that the limit keeps back, or the output drops, leave a gap. */
@@ -28,8 +31,9 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
   readonly takes = 'lines';
   readonly output: Output;
   readonly accepts: ((event: Event) => boolean) | undefined;
-  /** Events kept back by the rate limit. */
+  /** Events kept back by the rate limit; joined ones count as one. */
   rateLimited = 0;
+  readonly #aggregator: LineAggregator | undefined;
   readonly #cut: LineCutter | undefined;
   readonly #numbers: SequenceNumbers | undefined;
   readonly #schema: LineSchema | undefined;
@@ -41,6 +45,9 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
   constructor(output: Output, options: JsonSinkOptions = {}) {
     this.output = output;
     this.accepts = options.accepts;
+    this.#aggregator =
+      options.aggregation &&
+      new LineAggregator(options.aggregation, (line, start, end) => this.#write(line, start, end));
     this.#cut = options.cut;
     this.#numbers = options.sequenceNumbers === true ? new SequenceNumbers() : undefined;
     this.#schema = options.schema;
@@ -51,6 +58,16 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
   }
 
   write(line: Buffer, start: number, end: number): void {
+    if (this.#aggregator === undefined) this.#write(line, start, end);
+    else this.#aggregator.add(line, start, end);
+  }
+
+  /** Undefined when events are not joined. */
+  aggregated(): AggregationCounters | undefined {
+    return this.#aggregator?.counters();
+  }
+
+  #write(line: Buffer, start: number, end: number): void {
     const number = this.#numbers?.next();
     if (this.#limit !== undefined && !this.#limit.allows(performance.now())) {
       this.rateLimited++;
@@ -89,6 +106,7 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
 
   close(): void {
     clearInterval(this.#timer);
+    this.#aggregator?.flush();
     this.#tellOfLimit();
     this.output.close();
   }
