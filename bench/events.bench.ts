@@ -162,7 +162,7 @@ async function withFile(ring: Buffer): Promise<Measurement> {
 }
 
 const execs = Buffer.concat(Array.from({ length: processes }, (_, index) => execOf(index)));
-const feedShell = (pipeline: EventPipeline): void => pipeline.handle(shellExec, 0, shellExec.length);
+const feedShell = (pipeline: EventPipeline): void => void pipeline.handle(shellExec, 0, shellExec.length);
 const sock = sockBytes({ family: 2, type: 1, protocol: 6, state: 2, sport: 45414, dport: 5555, cookie: 2n ** 63n });
 const results = [
   writerAlone(),

@@ -5,7 +5,7 @@ import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import type { EnvironmentSettings } from '../events/environment.ts';
 import type { EventContent } from '../events/event-content.ts';
-import { EventPipeline, type PipelineCounters } from '../events/event-pipeline.ts';
+import { EventPipeline, type PipelineCounters, type RecordHandler } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import type { ProcessCache } from '../events/process-cache.ts';
@@ -26,7 +26,13 @@ import type { KeptBase } from './kept-base.ts';
 import type { KeptObjects } from './kept-objects.ts';
 import type { KeptPlan } from './kept-plans.ts';
 import { LoaderSensor } from './loader-sensor.ts';
-import { type GenerationTimes, type Observation, observeHook } from './observation.ts';
+import {
+  type GenerationTimes,
+  type Observation,
+  type ObservedProgram,
+  observeHook,
+  observePrograms,
+} from './observation.ts';
 import { type ApplyResult, PolicyManager, type PolicyRefusal } from './policy-manager.ts';
 import { ProcessIdentities } from './process-identities.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -52,6 +58,8 @@ export interface AgentOptions {
   readonly ringSize?: number;
   /** Undefined: events are not limited. */
   readonly cgroupRate?: CgroupRate | undefined;
+  /** Puts something around the handling of records, for measurements. */
+  readonly watchRecords?: ((next: RecordHandler) => RecordHandler) | undefined;
   /** Where other commands learn what runs in the kernel; nowhere by default. */
   readonly runDirectory?: string;
   /** Where sensors and policies outlive this agent, and where it takes over those of an earlier one. The agent closes it. */
@@ -103,6 +111,8 @@ export class Agent {
   readonly #loader: LoaderSensor;
   readonly #table: HookTable;
   readonly #pipeline: EventPipeline;
+  /** The pipeline, or what watches it. */
+  readonly #records: RecordHandler;
   readonly #rings: RingReader;
   readonly #policies: PolicyManager;
   readonly #timer: NodeJS.Timeout;
@@ -139,6 +149,7 @@ export class Agent {
       redact: options.redact,
       environment: options.environment,
     });
+    this.#records = options.watchRecords?.(this.#pipeline) ?? this.#pipeline;
     const mapOptions = {
       ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
       cgroupRate: options.cgroupRate,
@@ -185,7 +196,7 @@ export class Agent {
     const { events, reserve } = this.#maps;
     this.#rings = new RingReader(new RingBuffer(events), [new RingBuffer(reserve)], recordHeader.at.ktime);
     this.#rings.start({
-      visit: (buffer, offset, length) => this.#pipeline.handle(buffer, offset, length),
+      visit: (buffer, offset, length) => this.#records.handle(buffer, offset, length),
       afterBatch: () => this.#pipeline.flush(),
       batchLimit: batchRecords,
       ready: () => !this.#pipeline.isBehind() || this.#isRingFilling(),
@@ -215,10 +226,17 @@ export class Agent {
       ],
       processes: { size: this.#pipeline.cache.size, capacity: this.#pipeline.cache.capacity },
       hooks: [...this.#table.live.values()].map(observeHook),
+      programs: this.#observePrograms(),
+      maps: this.#maps.occupancy(),
       missedRuns: this.#missedRuns(),
       policies: { loaded: loaded.length, refused: refused.length },
       generations: this.#generations,
     };
+  }
+
+  #observePrograms(): ObservedProgram[] {
+    const stats = new Map([...this.#table.stats(), ...this.#sensors.stats()]);
+    return observePrograms(this.#table.describe(), this.#sensors.describe(), stats);
   }
 
   /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
@@ -242,6 +260,11 @@ export class Agent {
    */
   matchCounts(): MatchCounts {
     this.#drain();
+    return this.#pipeline.matches;
+  }
+
+  /** The same without what is still in the ring. */
+  get handledMatches(): MatchCounts {
     return this.#pipeline.matches;
   }
 
@@ -321,7 +344,7 @@ export class Agent {
   }
 
   #drain(): void {
-    this.#rings.consume((buffer, offset, length) => this.#pipeline.handle(buffer, offset, length));
+    this.#rings.consume((buffer, offset, length) => this.#records.handle(buffer, offset, length));
   }
 
   /** A slow output may have events wait in the ring, where they need less room, but never so long that some are lost. */

@@ -7,7 +7,7 @@ import { BpfObject } from '../kernel/bpf-object.ts';
 import type { ObjectProgram } from '../kernel/object-program.ts';
 import { openPinned, pinDescriptor, removePins, renamePins } from '../kernel/pins.ts';
 import { missedRuns } from '../kernel/program-info.ts';
-import { programStats } from '../kernel/program-stats.ts';
+import { type ProgramStats, programStats } from '../kernel/program-stats.ts';
 import { attachSection } from './attach-section.ts';
 
 /** What this process holds of a dispatcher. */
@@ -67,6 +67,11 @@ export class AttachedHook {
   /** The kernel's number of the dispatcher, on which it accounts the run time of the programs behind it too. */
   get programId(): number {
     return programStats(this.#parts.programFd).id;
+  }
+
+  /** What the kernel counted of it, while statistics were on. */
+  stats(): ProgramStats {
+    return programStats(this.#parts.programFd);
   }
 
   /** Starts to intercept. Throws a KernelError. */

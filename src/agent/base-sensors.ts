@@ -3,7 +3,7 @@ import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import type { Link } from '../kernel/attach.ts';
 import { BpfObject } from '../kernel/bpf-object.ts';
 import { missedRuns } from '../kernel/program-info.ts';
-import { programStats } from '../kernel/program-stats.ts';
+import { type ProgramStats, programStats } from '../kernel/program-stats.ts';
 import { attachSection } from './attach-section.ts';
 import type { ProgramEntry } from './hooks-file.ts';
 import type { KeptBase, KeptProgram } from './kept-base.ts';
@@ -70,6 +70,12 @@ export class BaseSensors {
 
   describe(): ProgramEntry[] {
     return this.#programs.map(({ name, section, fd }) => ({ name, section, programId: programStats(fd).id }));
+  }
+
+  /** What the kernel counted of every program, by its number. */
+  stats(): Map<number, ProgramStats> {
+    const stats = this.#programs.map(({ fd }) => programStats(fd));
+    return new Map(stats.map((found) => [found.id, found]));
   }
 
   /** Runs that the kernel skipped, by program. */

@@ -5,6 +5,7 @@ import { weighPolicies } from '../cost/policy-weights.ts';
 import { BPF_F_MMAPABLE, BpfMap, type MapDefinition } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { removePins } from '../kernel/pins.ts';
+import type { ProgramStats } from '../kernel/program-stats.ts';
 import type { Policy } from '../policy/model.ts';
 import { AttachedHook } from './attached-hook.ts';
 import { HookProgram } from './hook-program.ts';
@@ -164,6 +165,12 @@ export class HookTable {
 
   #describePlace(place: string, name: string, section: string): ProgramEntry {
     return { name, section, programId: this.#attached.get(place)!.programId };
+  }
+
+  /** What the kernel counted of every attached program, by its number. */
+  stats(): Map<number, ProgramStats> {
+    const stats = [...this.#attached.values()].map((hook) => hook.stats());
+    return new Map(stats.map((found) => [found.id, found]));
   }
 
   /** Calls that the kernel let pass without asking, by place. */

@@ -89,6 +89,12 @@ export class SharedMaps {
     return sumOfCounter(this.#counters, index);
   }
 
+  /** How full the maps are whose elements come and go. */
+  occupancy(): { readonly name: string; readonly entries: number; readonly capacity: number }[] {
+    const maps = [this.processes, this.pending, this.owners, ...(this.#cgroupRate === undefined ? [] : [this.rates])];
+    return maps.map((map) => ({ name: map.name, entries: map.countKeys(), capacity: map.maxEntries }));
+  }
+
   close(): void {
     for (const map of this.#all()) map.close();
   }

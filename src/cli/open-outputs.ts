@@ -81,6 +81,7 @@ export async function openOutputs(
         name,
         counters: sink.output.counters(),
         rateLimited: sink instanceof JsonSink ? sink.rateLimited : 0,
+        aggregated: sink instanceof JsonSink ? sink.aggregated() : undefined,
       })),
     finished: async () => {
       await Promise.all(sinks.map(({ output }) => output.finished));

@@ -17,7 +17,7 @@ import { ActivePolicies } from './active-policies.ts';
 import { eventContent } from './content-options.ts';
 import { UsageError } from './errors.ts';
 import { compileOutputFilters } from './filter-options.ts';
-import { openEventCounts, startMetrics } from './metrics-options.ts';
+import { openMeters, startMetrics } from './metrics-options.ts';
 import { readObjects } from './object-files.ts';
 import { openOutputs } from './open-outputs.ts';
 import { outputSettings } from './output-options.ts';
@@ -51,17 +51,18 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   };
   const filters = compileOutputFilters(options, { ...content, encoding: () => agent.encoding });
   const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);
-  const events = openEventCounts(options, content.nodeName);
+  const meters = openMeters(options, content.nodeName);
   const hub = options.server === undefined ? undefined : await openHub();
   const agent: Agent = new Agent({
     ...content,
     objects: readObjects(facts),
-    sinks: [...outputs.sinks, ...[events, hub].filter((sink) => sink !== undefined)],
+    sinks: [...outputs.sinks, ...[meters?.events, hub].filter((sink) => sink !== undefined)],
     log,
     sourceText: (file, line) => loader.sourceText(file, line) || registry.sourceText(file, line),
     runDirectory: options['run-dir'],
     redact: filters.redact,
     environment: environmentSettings(options, log),
+    watchRecords: meters && ((next) => meters.records.watch(next)),
     ...(options.ringSize === undefined ? {} : { ringSize: options.ringSize }),
     cgroupRate: options['cgroup-rate'],
     kept,
@@ -83,8 +84,7 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
       server = await serve(options, { agent, registry, hub, facts, log, eventFile: outputs.eventFile });
     const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
-    await using metrics = await startMetrics(options, agent, outputs, events, hub);
-    if (metrics !== undefined) log.info({ address: metrics.address }, 'metrics are served');
+    await using _metrics = await startMetrics(options, { ...content, agent, registry, outputs, meters, hub, log });
     using _watch = watchPolicies(options, active, log);
     using _signs = signsOfLife(manager);
     manager.notify('READY=1', active.line);

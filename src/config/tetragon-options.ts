@@ -69,7 +69,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   'cluster-name': missing(notYet),
   'expose-stack-addresses': missing(notYet),
   'health-server-interval': unneeded('health is looked at when somebody asks'),
-  'enable-msg-handling-latency': missing(notYet),
   'log-format': unneeded('the log is JSON lines'),
   'generate-docs': missing('`jatai help run` prints the options'),
   kernel: missing('the running kernel is asked for its version'),

@@ -23,7 +23,7 @@ import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
 import type { Event, HookEvent } from './events.ts';
-import { type AssembledExec, ExecAssembler, execInRecord } from './exec-assembler.ts';
+import { type AssembledExec, ExecAssembler, execInRecord, maxPending } from './exec-assembler.ts';
 import { HeldLoads } from './held-loads.ts';
 import { HookDecoder } from './hook-decoder.ts';
 import { MatchCounts } from './match-counts.ts';
@@ -59,6 +59,12 @@ export interface EventPipelineOptions extends EventContent {
   readonly pendingReturns?: number;
 }
 
+/** Takes the records of a ring. */
+export interface RecordHandler {
+  /** Takes one record: `buffer[offset .. offset + length]`. Returns why it could not be used. */
+  handle(buffer: Buffer, offset: number, length: number): DecodeError | undefined;
+}
+
 /** Everything that was dropped, cut or not understood on the way from the ring to the sinks, since the start. */
 export interface PipelineCounters {
   readonly records: number;
@@ -74,11 +80,21 @@ export interface PipelineCounters {
   readonly notPosted: number;
   /** Matches that `matchReturnArgs` refused. */
   readonly returnsFiltered: number;
+  /** Calls whose return was awaited, and those that it came for, by function or tracepoint. */
+  readonly awaitedReturns: number;
+  readonly joinedReturns: Readonly<Record<string, number>>;
   readonly orphanReturns: number;
   /** Calls reported without their return value. */
   readonly unreturnedCalls: number;
+  /** Programs whose arguments come in several records: now, at most, and those that had to make room. */
+  readonly waitingArguments: number;
+  readonly waitingArgumentsLimit: number;
+  readonly evictedArguments: number;
   readonly orphanArguments: number;
   readonly truncatedArguments: number;
+  /** Cgroups whose events were held back, and are not any more. */
+  readonly throttleStarts: number;
+  readonly throttleStops: number;
   readonly processEvictions: number;
   /** Those of them that later events could have referred to. */
   readonly processLosses: number;
@@ -88,7 +104,7 @@ export interface PipelineCounters {
  * From ring records to sinks: decodes each record, keeps the processes, waits for returns and long arguments, and
  * makes one event for each selector that matched.
  */
-export class EventPipeline {
+export class EventPipeline implements RecordHandler {
   readonly cache: ProcessCache;
   readonly clock: WallClock;
   /** What another encoder needs to write the same events. */
@@ -169,12 +185,13 @@ export class EventPipeline {
     this.flush();
   }
 
-  /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it. */
-  handle(buffer: Buffer, offset: number, length: number): void {
+  /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it, but says so. */
+  handle(buffer: Buffer, offset: number, length: number): DecodeError | undefined {
     this.#records++;
     const size = recordSize(buffer, offset, length);
     const error = typeof size === 'string' ? size : this.#handleRecord(buffer, offset, size);
     if (error !== undefined) this.#decodeErrors[error]++;
+    return error;
   }
 
   /** Says that the records up to this time, in nanoseconds since boot, were handled: what ends by time alone ends now. */
@@ -217,10 +234,17 @@ export class EventPipeline {
       unknownProcesses: this.#unknownProcesses,
       notPosted: this.#notPosted,
       returnsFiltered: this.#returnsFiltered,
+      awaitedReturns: this.#merger.awaited,
+      joinedReturns: Object.fromEntries(this.#merger.joined),
       orphanReturns: this.#merger.orphans,
       unreturnedCalls: this.#merger.unreturned,
+      waitingArguments: this.#assembler.size,
+      waitingArgumentsLimit: maxPending,
+      evictedArguments: this.#assembler.evictions,
       orphanArguments: this.#assembler.orphans,
       truncatedArguments: this.#assembler.truncations,
+      throttleStarts: this.#throttles.starts,
+      throttleStops: this.#throttles.stops,
       processEvictions: this.cache.evictions,
       processLosses: this.cache.losses,
     };
@@ -281,7 +305,7 @@ export class EventPipeline {
       this.#emitHeldLoads(process);
       return;
     }
-    if (this.#assembler.full) this.#emitExec(this.#assembler.interruptOldest());
+    if (this.#assembler.full) this.#emitExec(this.#assembler.evict());
     if (!this.#assembler.begin(process, record)) this.#emitExec(execInRecord(process, record));
     else if (this.#redact !== undefined) redactArguments(process, this.#redact);
   }

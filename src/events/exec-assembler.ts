@@ -30,6 +30,8 @@ export class ExecAssembler {
   orphans = 0;
   /** Programs reported without all arguments, for whatever reason. */
   truncations = 0;
+  /** Programs that were reported early to make room for others. */
+  evictions = 0;
   readonly #pending = new Map<number, PendingExec>();
 
   /** Starts to wait for the rest of the arguments and the environment; false when there is no rest. */
@@ -50,6 +52,10 @@ export class ExecAssembler {
 
   get full(): boolean {
     return this.#pending.size >= maxPending;
+  }
+
+  get size(): number {
+    return this.#pending.size;
   }
 
   get isIdle(): boolean {
@@ -78,6 +84,12 @@ export class ExecAssembler {
     this.truncations++;
     pending.process.flags |= missingFlags(pending.received, pending.argsLength, pending.expected);
     return this.#finish(pending);
+  }
+
+  /** Makes room: ends the wait for the program that has waited longest. */
+  evict(): AssembledExec | undefined {
+    this.evictions++;
+    return this.interruptOldest();
   }
 
   /** Ends the wait for the program that has waited longest. */
@@ -128,7 +140,7 @@ function sameProcess(process: Process, header: RecordHeader): boolean {
 }
 
 /** Programs whose arguments are incomplete at one time: about one per CPU in practice. */
-const maxPending = 1024;
+export const maxPending = 1024;
 /** The kernel sends all chunks at once, within microseconds. */
 const maxWaitMs = 1000;
 /** All the kernel side ever sends of one program, and room for a last chunk. */

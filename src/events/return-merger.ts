@@ -11,6 +11,10 @@ export interface PendingCall {
 
 /** Joins calls with their returns by `call_id`. */
 export class ReturnMerger {
+  /** Calls that were to wait for their return... */
+  awaited = 0;
+  /** ...and those that it came for, by what was called. */
+  readonly joined = new Map<string, number>();
   /** Returns of calls that are not waiting: the hook record was lost, or the call was given up. */
   orphans = 0;
   /** Calls reported without their return, for whatever reason. */
@@ -31,6 +35,7 @@ export class ReturnMerger {
   add(call: PendingCall): PendingCall | undefined {
     const replaced = this.#pending.get(call.callId) ?? this.#oldestWhenFull();
     if (replaced !== undefined) this.#giveUp(replaced);
+    this.awaited++;
     this.#pending.set(call.callId, call);
     const calls = this.#byTgid.get(call.header.tgid);
     if (calls === undefined) this.#byTgid.set(call.header.tgid, new Set([call.callId]));
@@ -46,6 +51,8 @@ export class ReturnMerger {
       return undefined;
     }
     this.#remove(call);
+    const name = targetOf(call.plan);
+    this.joined.set(name, (this.joined.get(name) ?? 0) + 1);
     return call;
   }
 
@@ -81,6 +88,13 @@ export class ReturnMerger {
     calls?.delete(call.callId);
     if (calls?.size === 0) this.#byTgid.delete(call.header.tgid);
   }
+}
+
+/** All selectors of a plan are at one place. */
+function targetOf({ selectors }: EventPlan): string {
+  const hook = selectors[0]?.hook;
+  if (hook === undefined) return '';
+  return hook.event === 'tracepoint' ? `${hook.subsystem}:${hook.tracepoint}` : hook.functionName;
 }
 
 /** `call_id` of a hook or return record. */

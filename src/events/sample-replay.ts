@@ -61,7 +61,7 @@ export function replaySample(sample: Json, sinks: (encoding: () => ProcessEncode
     withNamespaces: full,
     hostNamespaces: namespaceOrder.map((name) => event.process.ns?.[name]?.inum ?? 0),
   });
-  const send = (bytes: Buffer): void => pipeline.handle(bytes, 0, bytes.length);
+  const send = (bytes: Buffer): void => void pipeline.handle(bytes, 0, bytes.length);
   if (event.parent !== undefined) send(execBytes(execFields(event.parent)));
   if (event.process.exec_id !== event.parent?.exec_id) send(execBytes(execFields(event.process)));
   const header = execFields(event.process);

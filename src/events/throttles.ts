@@ -13,6 +13,8 @@ interface ThrottledCgroup {
  * the start, and one when the last announced time has passed.
  */
 export class Throttles {
+  starts = 0;
+  stops = 0;
   readonly #cgroups = new Map<bigint, ThrottledCgroup>();
   /** Earliest end, approximately: records come often, ends are rare. */
   #nextEnd = Number.POSITIVE_INFINITY;
@@ -29,6 +31,7 @@ export class Throttles {
       return undefined;
     }
     const cgroup = nameOf(record);
+    this.starts++;
     this.#cgroups.set(cgroupId, { cgroup, untilLow, untilHigh });
     this.#nextEnd = Math.min(this.#nextEnd, timeOf(untilLow, untilHigh));
     return throttleEvent('THROTTLE_START', cgroup, header.ktimeLow, header.ktimeHigh);
@@ -46,6 +49,7 @@ export class Throttles {
     const ended = [...this.#cgroups]
       .filter(([, { untilLow, untilHigh }]) => timeOf(untilLow, untilHigh) <= now)
       .sort(([, left], [, right]) => timeOf(left.untilLow, left.untilHigh) - timeOf(right.untilLow, right.untilHigh));
+    this.stops += ended.length;
     for (const [cgroupId] of ended) this.#cgroups.delete(cgroupId);
     const ends = [...this.#cgroups.values()].map(({ untilLow, untilHigh }) => timeOf(untilLow, untilHigh));
     this.#nextEnd = Math.min(...ends, Number.POSITIVE_INFINITY);

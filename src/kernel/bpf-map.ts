@@ -196,6 +196,13 @@ export class BpfMap {
     }
   }
 
+  /** How many different keys there are: one system call for each, and none that holds up programs. */
+  countKeys(): number {
+    const keys = new Set<string>();
+    for (const key of this.keys()) keys.add(Buffer.from(key.buffer).toString('latin1'));
+    return keys.size;
+  }
+
   /**
    * The map's memory, shared with the kernel: arrays created with BPF_F_MMAPABLE and global variable sections. Elements are
    * `valueSize` rounded up to 8 bytes apart. The buffer is detached by `close`.

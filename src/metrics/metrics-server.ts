@@ -1,33 +1,21 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { registerMetrics } from './register-metrics.ts';
-import type { MetricSources } from './sources.ts';
+import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 
 /** Serves metrics for Prometheus at `/metrics`. */
 export class MetricsServer {
   /** `127.0.0.1:2112`: with the port that was chosen when 0 was asked for. */
   readonly address: string;
   readonly #server: Server;
-  readonly #provider: MeterProvider;
 
-  private constructor(server: Server, provider: MeterProvider) {
+  private constructor(server: Server) {
     this.#server = server;
-    this.#provider = provider;
     const { address, family, port } = server.address() as AddressInfo;
     this.address = `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Rejects with the system's error when the address is taken or not ours. */
-  static async start(address: ListenAddress, sources: MetricSources): Promise<MetricsServer> {
-    const exporter = new PrometheusExporter({
-      preventServerStart: true,
-      withoutScopeInfo: true,
-      withoutTargetInfo: true,
-    });
-    const provider = new MeterProvider({ readers: [exporter] });
-    registerMetrics(provider.getMeter('jatai', sources.version), sources);
+  /** Answers with what `exporter` reads. Rejects with the system's error when the address is taken or not ours. */
+  static async start(address: ListenAddress, exporter: PrometheusExporter): Promise<MetricsServer> {
     const server = createServer((request, response) => {
       const path = request.url?.split('?')[0];
       if (path !== '/metrics') response.writeHead(404).end('Metrics are at /metrics\n');
@@ -40,18 +28,13 @@ export class MetricsServer {
     await promise;
     /* Who asks for metrics does not keep the agent alive. */
     server.unref();
-    return new MetricsServer(server, provider);
+    return new MetricsServer(server);
   }
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
-    await this.#provider.shutdown();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }
 
