@@ -17,6 +17,7 @@ import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
 import { bootTimeNs, bootTimeOffsetNs } from '../kernel/system.ts';
 import type { Policy } from '../policy/model.ts';
+import { inSpan } from '../tracing/spans.ts';
 import { BaseSensors, needsPreemptionOff } from './base-sensors.ts';
 import type { CgroupRate } from './cgroup-rate.ts';
 import { enterExistingProcesses, identityIn } from './existing-processes.ts';
@@ -357,7 +358,7 @@ export class Agent {
 
   #change<Result extends ApplyResult | PolicyRefusal>(change: () => Result): Result {
     const start = performance.now();
-    const result = change();
+    const result = inSpan('policies.change', change);
     if ('loaded' in result) this.#afterSwitch();
     const lastMs = performance.now() - start;
     const { switches, totalMs } = this.#generations;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkDuplicates, checkPolicies } from '../policy/check.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy } from '../policy/model.ts';
+import { inSpan } from '../tracing/spans.ts';
 
 export interface PolicyFiles {
   /** Of all files without errors of their own. */
@@ -41,7 +42,7 @@ export class PolicyLoader {
 
   load(): PolicyFiles {
     const unreadable: { path: string; reason: string }[] = [];
-    const files = this.#readAll(unreadable);
+    const files = inSpan('policies.parse', () => this.#readAll(unreadable));
     const correct = new Map<string, readonly Policy[]>();
     const kept: string[] = [];
     const policies: Policy[] = [];

@@ -6,6 +6,7 @@ import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy, Position } from '../policy/model.ts';
+import { inSpan } from '../tracing/spans.ts';
 import type { HookTable, LiveHook } from './hook-table.ts';
 import type { LoaderSensor } from './loader-sensor.ts';
 
@@ -65,10 +66,12 @@ export class PolicyManager {
   apply(policies: readonly Policy[]): ApplyResult {
     const refused = new Map<Policy, readonly Diagnostic[]>();
     const standBack = new Set<Policy>();
-    for (const policy of policies) {
-      const errors = this.#resolve(policy).diagnostics.filter(isError);
-      if (errors.length > 0) refused.set(policy, errors);
-    }
+    inSpan('policies.resolve', () => {
+      for (const policy of policies) {
+        const errors = this.#resolve(policy).diagnostics.filter(isError);
+        if (errors.length > 0) refused.set(policy, errors);
+      }
+    });
     for (;;) {
       const candidates = policies.filter((policy) => !standBack.has(policy));
       const failure = this.#tryApply(candidates);
@@ -86,7 +89,8 @@ export class PolicyManager {
    * contains it; those that cannot be loaded already are left out as before.
    */
   applyWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    const errors = this.#resolve(required).diagnostics.filter(isError);
+    const { diagnostics } = inSpan('policies.resolve', () => this.#resolve(required));
+    const errors = diagnostics.filter(isError);
     if (errors.length > 0) return { policy: required, diagnostics: errors };
     const refused = new Map(this.#result.refused.map(({ policy, diagnostics }) => [policy, diagnostics]));
     const isCandidate = (policy: Policy) => policy === required || this.#isLive(policy) || !refused.has(policy);
@@ -166,7 +170,7 @@ export class PolicyManager {
     }
     for (const hook of fresh) this.#announce(hook);
     const retired = [...table.live].filter(([key, hook]) => next.get(key) !== hook);
-    table.switchTo(next);
+    inSpan('generation.switch', () => table.switchTo(next));
     for (const [, hook] of retired) plans.retirePlan(hook.plan.planId);
     if (!policies.some((policy) => this.#resolve(policy).loader)) this.#options.loader.switchOff();
     this.#groups = groups;
@@ -199,13 +203,15 @@ export class PolicyManager {
     const { table } = this.#options;
     const hookId = this.#hookIds.get(key) ?? this.#nextHookId++;
     this.#hookIds.set(key, hookId);
-    const compiled = compileGroup(hooks, { planId: this.#nextPlanId++, hookId }, this.#options);
+    const stage = <Result>(name: string, work: () => Result): Result => inSpan(`hook.${name}`, work, { hook: key });
+    const compiled = compileGroup(hooks, { planId: this.#nextPlanId++, hookId }, { ...this.#options, stage });
     if ('policy' in compiled) return compiled;
     let loaded: LiveHook | undefined;
     try {
-      loaded = table.load(compiled);
-      table.attach(compiled.plan, compiled.returns !== undefined);
-      return loaded;
+      const hook = stage('load', () => table.load(compiled));
+      loaded = hook;
+      stage('attach', () => table.attach(compiled.plan, compiled.returns !== undefined));
+      return hook;
     } catch (error) {
       if (loaded !== undefined) discard(loaded);
       if (!(error instanceof KernelError)) throw error;

@@ -2,6 +2,7 @@ import { checkPolicies } from '../policy/check.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import type { Policy, PolicyMode } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
+import { inSpan } from '../tracing/spans.ts';
 import type { ApplyResult, PolicyRefusal } from './policy-manager.ts';
 import { withMode } from './policy-mode.ts';
 import type { StoredPolicy } from './policy-store.ts';
@@ -221,7 +222,7 @@ export class PolicyRegistry {
   #parse(yaml: string): Policy {
     /* The file name is all that tells sources of clients apart in a verifier's log. */
     const file = `policy-${this.#nextId}.yaml`;
-    const { policies, diagnostics } = checkPolicies(yaml, file);
+    const { policies, diagnostics } = inSpan('policies.parse', () => checkPolicies(yaml, file));
     const errors = diagnostics.filter(({ severity }) => severity === 'error');
     if (errors.length > 0) throw new PolicyRequestError('invalid', printed(errors, file, yaml));
     const [policy, second] = policies;

@@ -8,6 +8,7 @@ import { filterOptions } from './filter-options.ts';
 import { metricsOptions } from './metrics-options.ts';
 import { outputOptions } from './output-options.ts';
 import { serverOptions } from './server-options.ts';
+import { traceOptions } from './trace-options.ts';
 
 const ringSizes = { min: 4096, max: 2 ** 30 };
 
@@ -19,6 +20,7 @@ export const runOptions = {
   ...outputOptions,
   ...filterOptions,
   ...metricsOptions,
+  ...traceOptions,
   'keep-sensors-on-exit': option(
     booleanType,
     false,

@@ -24,6 +24,7 @@ import { outputSettings } from './output-options.ts';
 import { runOptions } from './run-options.ts';
 import type { RunServerInput } from './run-server.ts';
 import { type ServerSettings, serverSettings } from './server-options.ts';
+import { startTraces } from './trace-options.ts';
 
 const largestRing = 2 ** 30;
 
@@ -39,6 +40,7 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   const options = readSettings(args);
   const log = openLog(options);
   for (const { origin, message } of [...options.notices, ...notices]) log.info(`${origin} ${message}`);
+  await using _traces = await startTraces(options, nodeName(), log);
   const loader = new PolicyLoader(options.policyPaths);
   const kept = openKept(options, log);
   const facts = collectFacts();

@@ -12,6 +12,8 @@ export interface CompileOptions {
   readonly runtime: BtfFile;
   /** Text of a line of a policy file; empty when it is not known. */
   readonly sourceText: (file: string, line: number) => string;
+  /** Put around the stages, for measurements. */
+  readonly stage?: (<Result>(name: 'plan' | 'generate', work: () => Result) => Result) | undefined;
 }
 
 /** Why the hooks of one attach point cannot run together, and the policy that has to stand back. */
@@ -32,17 +34,13 @@ export function compileGroup(
   options: CompileOptions,
 ): CompiledHook | GroupFailure {
   const { policy, hook } = hooks.at(-1)!;
-  const { facts, sourceText } = options;
-  const { plan, diagnostics } = planHook({
-    ...ids,
-    attach: hooks[0]!.attach,
-    hooks,
-    hostNamespaces: facts.hostNamespaces,
-    sourceText,
-  });
+  const { facts, sourceText, stage = (_name, work) => work() } = options;
+  const { hostNamespaces } = facts;
+  const input = { ...ids, attach: hooks[0]!.attach, hooks, hostNamespaces, sourceText };
+  const { plan, diagnostics } = stage('plan', () => planHook(input));
   if (plan === undefined) return { policy, diagnostics };
   try {
-    return compileHook(plan, facts, options.runtime);
+    return stage('generate', () => compileHook(plan, facts, options.runtime));
   } catch (error) {
     /* What the generator cannot express it says by a plain Error; a TypeError and the like are our bugs. */
     if (!(error instanceof Error && error.name === 'Error')) throw error;

@@ -1,4 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { OpenSpan } from '../tracing/spans.ts';
 import { frame, MessageReader } from './framing.ts';
 import type { Peer } from './peer.ts';
 import { encodeStatusMessage, StatusError, type StatusName, statusCodes } from './status.ts';
@@ -16,14 +17,17 @@ export interface CallHandler {
 /** One call on the server's side: messages in both directions, and a status at the end. */
 export class ServerCall {
   readonly peer: Peer;
+  readonly #span: OpenSpan | undefined;
   readonly #stream: ServerHttp2Stream;
   #responded = false;
   #finished = false;
   #deadline: NodeJS.Timeout | undefined;
 
-  constructor(stream: ServerHttp2Stream, peer: Peer) {
+  /** `span`: of the call, from here to its end. */
+  constructor(stream: ServerHttp2Stream, peer: Peer, span?: OpenSpan) {
     this.#stream = stream;
     this.peer = peer;
+    this.#span = span;
     /* A stream that breaks off ends in `close` too, which is what matters. */
     stream.on('error', () => {});
   }
@@ -48,6 +52,7 @@ export class ServerCall {
     });
     this.#stream.on('close', () => {
       this.#finished = true;
+      this.#endSpan('CANCELLED', '');
       clearTimeout(this.#deadline);
       handler.onClosed?.();
     });
@@ -76,6 +81,7 @@ export class ServerCall {
   finish(status: StatusName = 'OK', message = ''): void {
     if (this.closed) return;
     this.#finished = true;
+    this.#endSpan(status, message);
     const trailers = {
       'grpc-status': String(statusCodes[status]),
       ...(message === '' ? {} : { 'grpc-message': encodeStatusMessage(message.slice(0, maxStatusMessage)) }),
@@ -103,8 +109,14 @@ export class ServerCall {
   }
 
   #deliver(handler: CallHandler, message: Buffer): void {
-    const pending = handler.onMessage(message);
+    const handle = () => handler.onMessage(message);
+    const pending = this.#span === undefined ? handle() : this.#span.run(handle);
     if (pending !== undefined) pending.catch((error: unknown) => this.fail(error));
+  }
+
+  #endSpan(status: StatusName, message: string): void {
+    const attributes = { 'rpc.grpc.status_code': statusCodes[status] };
+    this.#span?.end(attributes, serverFaults.has(status) ? message || status : undefined);
   }
 
   #guard(action: () => void): void {
@@ -124,6 +136,15 @@ export class ServerCall {
     this.#deadline.unref();
   }
 }
+
+/** Statuses that mean that the server, not the client, did something wrong, as OpenTelemetry sees it. */
+const serverFaults: ReadonlySet<StatusName> = new Set([
+  'UNKNOWN',
+  'DEADLINE_EXCEEDED',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+]);
 
 /** `grpc-timeout`: at most eight digits and a unit; in milliseconds, undefined when it is not that. */
 function parseTimeout(text: string): number | undefined {

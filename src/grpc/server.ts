@@ -9,6 +9,7 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { type OpenSpan, openSpan } from '../tracing/spans.ts';
 import { listen } from './listener.ts';
 import { type Peer, plainPeer, tlsPeer, unixPeer } from './peer.ts';
 import type { ServerAddress } from './server-address.ts';
@@ -99,14 +100,14 @@ export class GrpcServer {
       stream.respond({ ':status': 415 }, { endStream: true });
       return;
     }
-    const call = new ServerCall(stream, peerOf(stream));
+    const path = headers[':path'] ?? '';
+    const call = new ServerCall(stream, peerOf(stream), this.#openSpan(path, headers));
     if (this.#closing) {
       call.finish('UNAVAILABLE', 'The server stops');
       return;
     }
     this.#calls.add(call);
     stream.on('close', () => this.#calls.delete(call));
-    const path = headers[':path'] ?? '';
     const route = this.#options.routes.get(path);
     if (route === undefined) {
       call.finish('UNIMPLEMENTED', `There is no method ${path} here`);
@@ -117,6 +118,15 @@ export class GrpcServer {
     } catch (error) {
       call.fail(error);
     }
+  }
+
+  /** Undefined when nobody wants traces. */
+  #openSpan(path: string, { traceparent }: IncomingHttpHeaders): OpenSpan | undefined {
+    const [, service = '', method = ''] = this.#options.routes.has(path) ? path.split('/') : [];
+    return openSpan(service === '' ? 'unknown method' : path.slice(1), {
+      attributes: { 'rpc.system': 'grpc', 'rpc.service': service, 'rpc.method': method },
+      call: { traceparent: typeof traceparent === 'string' ? traceparent : undefined },
+    });
   }
 }
 

@@ -1,15 +1,12 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { PolicyEntry } from '../agent/hooks-file.ts';
-import type { Observation } from '../agent/observation.ts';
-import { EventPipeline } from '../events/event-pipeline.ts';
 import type { Event } from '../events/events.ts';
 import { recordHeader, recordKinds } from '../events/wire.ts';
 import { visitSampleEvents } from '../filters/sample-events.ts';
-import type { TracingPolicyStatus } from '../grpc/messages.ts';
 import { EventCounts, processLabels } from './event-counts.ts';
 import { MetricsExport } from './metrics-export.ts';
 import { RecordMeter } from './record-meter.ts';
+import { sampleObservation, samplePolicy, sampleSources } from './sample-sources.ts';
 import type { MetricSources } from './sources.ts';
 
 const servers: MetricsExport[] = [];
@@ -17,94 +14,8 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server.close();
 });
 
-function observation(): Observation {
-  const pipeline = new EventPipeline({ nodeName: 'n', bootToWallNs: 0n, sinks: [] });
-  return {
-    kernel: { RING_FULL_EXEC: 3, RING_FULL_HOOK: 4, HOOK_RECORDS: 9, PROCESS_MAP_FULL: 6 },
-    pipeline: pipeline.counters(),
-    rings: [{ name: 'events', pendingBytes: 100, sizeBytes: 4096 }],
-    processes: { size: 5, capacity: 10 },
-    hooks: [{ key: 'lsm:file_open', policies: ['a', 'b'], instructions: 700 }],
-    programs: [
-      {
-        attach: 'file_open',
-        section: 'lsm/file_open',
-        sensor: 'generic_lsm',
-        programId: 3,
-        runCount: 10,
-        runTimeNs: 4e9,
-        policies: [policyEntry('a', 30), policyEntry('b', 10)],
-      },
-    ],
-    maps: [{ name: 'processes', entries: 300, capacity: 32_768 }],
-    missedRuns: [['lsm:file_open', 2]],
-    policies: { loaded: 2, refused: 1 },
-    generations: { switches: 4, totalMs: 2000, lastMs: 500 },
-  };
-}
-
-function policyEntry(name: string, weight: number): PolicyEntry {
-  return { name, mode: 'enforce', seesReturn: false, weight };
-}
-
-function policy(name: string, change: Partial<TracingPolicyStatus> = {}): TracingPolicyStatus {
-  const counts = { post: 5, signal: 0, monitor_signal: 0, override: 3, monitor_override: 0, nopost: 0 };
-  const selector = {
-    hook: 'file_open',
-    hook_index: { value: 0 },
-    selector_index: { value: 1 },
-    action_counters: counts,
-    selector_label: 'secret',
-  };
-  return {
-    id: 1,
-    name,
-    namespace: 'team',
-    info: '',
-    sensors: [],
-    enabled: true,
-    filter_id: 0,
-    error: '',
-    state: 'TP_STATE_ENABLED',
-    kernel_memory_bytes: 8192,
-    mode: 'TP_MODE_ENFORCE',
-    stats: { action_counters: counts, selector_action_counters: [selector] },
-    domain: 'static',
-    hook_statuses: [],
-    ...change,
-  };
-}
-
-const outputCounters = {
-  writtenBytes: 1000,
-  writtenLines: 12,
-  notices: 2,
-  failures: 1,
-  retries: 3,
-  droppedLines: { buffer_full: 7, reader_gone: 0, closed: 0, file_deleted: 0 },
-  waitingBytes: 50,
-  maxBytes: 64,
-  lastWriteMs: 1_795_150_718_500,
-};
-
-const sources: MetricSources = {
-  version: '1.2.3',
-  observe: observation,
-  outputs: () => [
-    {
-      name: '/var/log/a "b".json',
-      counters: outputCounters,
-      rateLimited: 8,
-      aggregated: { taken: 90, lines: 30, joined: 55, waiting: 5 },
-    },
-  ],
-  policies: () => [policy('a'), policy('b', { state: 'TP_STATE_LOAD_ERROR', kernel_memory_bytes: 0 })],
-  events: undefined,
-  streams: () => ({ clients: 3, dropped: 9 }),
-};
-
 async function serve(change: Partial<MetricSources> = {}): Promise<MetricsExport> {
-  const server = await start({ ...sources, ...change });
+  const server = await start({ ...sampleSources, ...change });
   servers.push(server);
   return server;
 }
@@ -162,7 +73,7 @@ describe('the metrics endpoint', () => {
   test('is read anew each time', async () => {
     let switches = 0;
     const server = await serve({
-      observe: () => ({ ...observation(), generations: { switches: ++switches, totalMs: 0, lastMs: 0 } }),
+      observe: () => ({ ...sampleObservation(), generations: { switches: ++switches, totalMs: 0, lastMs: 0 } }),
     });
     expect(await scrape(server)).toContain('jatai_generation_switches_total 1');
     expect(await scrape(server)).toContain('jatai_generation_switches_total 2');
@@ -178,7 +89,7 @@ describe('the metrics endpoint', () => {
   test('an address that is taken is an error', async () => {
     const { address } = await serve();
     const port = Number(address!.split(':')[1]);
-    const again = start(sources, port);
+    const again = start(sampleSources, port);
     await expect(again).rejects.toThrow('EADDRINUSE');
   });
 
@@ -251,7 +162,7 @@ describe('records', () => {
 });
 
 test('policies are bounded: those that come after are one series, and sums stay right', async () => {
-  const many = Array.from({ length: 1500 }, (_, index) => policy(`p${index}`));
+  const many = Array.from({ length: 1500 }, (_, index) => samplePolicy(`p${index}`));
   const lines = await scrape(await serve({ policies: () => many }));
   const memory = lines.filter((line) => line.startsWith('tetragon_tracingpolicy_kernel_memory_bytes{'));
   expect(memory).toHaveLength(1001);

@@ -1,5 +1,4 @@
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { type IMetricReader, MeterProvider, type MetricProducer } from '@opentelemetry/sdk-metrics';
 import { histogramProducer } from './histogram-producer.ts';
 import { histogramsOf } from './histograms.ts';
@@ -7,6 +6,7 @@ import { type ListenAddress, MetricsServer } from './metrics-server.ts';
 import type { OtlpMetricsOptions } from './otlp-reader.ts';
 import { registerMetrics } from './register-metrics.ts';
 import type { MetricSources } from './sources.ts';
+import { telemetryResource } from './telemetry-resource.ts';
 
 export interface MetricsExportOptions {
   /** Where Prometheus asks; nowhere by default. */
@@ -37,7 +37,7 @@ export class MetricsExport {
       const { otlpReader } = await import('./otlp-reader.ts');
       readers.push(otlpReader(options.otlp, producer, options.report));
     }
-    const provider = new MeterProvider({ readers, resource: resourceOf(sources.version, options.nodeName) });
+    const provider = new MeterProvider({ readers, resource: telemetryResource(sources.version, options.nodeName) });
     registerMetrics(provider.getMeter('jatai', sources.version), sources);
     try {
       const server = prometheus && (await MetricsServer.start(options.server!, prometheus));
@@ -72,13 +72,6 @@ function prometheusReader(producer: MetricProducer): PrometheusExporter {
     withoutTargetInfo: true,
     metricProducers: [producer],
   });
-}
-
-function resourceOf(version: string, nodeName: string): ReturnType<typeof defaultResource> {
-  const own = { 'service.name': 'jatai', 'service.version': version, 'host.name': nodeName };
-  return defaultResource()
-    .merge(resourceFromAttributes(own))
-    .merge(detectResources({ detectors: [envDetector] }));
 }
 
 const closeTimeoutMs = 2000;
