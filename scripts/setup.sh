@@ -86,6 +86,7 @@ check_node() {
 }
 
 install_packages
+scripts/setup-servers.sh
 install_node_modules
 link_node
 check_node
