@@ -87,7 +87,7 @@ function announce(server: AgentServer, { settings, log, configuration }: RunServ
   const content = {
     server_address: serverAddressText(first),
     export_fname: String(configuration['export-filename'] ?? ''),
-    metrics_address: '',
+    metrics_address: String(configuration['metrics-server'] ?? ''),
     map_dir: '',
     lib_dir: '',
     pid: process.pid,

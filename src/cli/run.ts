@@ -119,6 +119,7 @@ async function serve(
     'enable-process-environment-variables': options['enable-process-environment-variables'],
     'export-filename': options['export-filename'] ?? '',
     'log-level': options['log-level'],
+    'metrics-server': runOptions['metrics-server'].type.show(options['metrics-server']),
   };
   return startServer({ ...parts, settings: options.server!, configuration });
 }

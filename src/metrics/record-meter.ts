@@ -17,7 +17,7 @@ export const messageOpcodes: Readonly<Record<keyof typeof recordKinds, number>> 
 };
 
 export interface RecordMeterOptions {
-  /** Measures how long handling takes: some 100 ns for each record. */
+  /** Measures how long handling takes: some 200 ns for each record. */
   readonly withHandlingTimes: boolean;
   /** The clock of records; CLOCK_BOOTTIME by default. */
   readonly bootTime?: () => bigint;
