@@ -32,6 +32,7 @@ test('events are joined before they are counted by the limit, cut and written; c
     Buffer.from(line.toString('utf8', start, end).replace(',"time":"2026Z"', ''));
   const aggregation = { windowMs: 60_000, maxEvents: 10 };
   const { sink, written } = openSink({ aggregation, cut, ratePerMinute: 2, lossLine: jsonLossLine('n') });
+  expect(sink.lend()).toBeUndefined();
   give(sink, '/a', 3);
   give(sink, '/b', 5);
   give(sink, '/c', 2);

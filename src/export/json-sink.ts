@@ -86,9 +86,10 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
     return this.#schema === undefined ? changed : lineInSchema(this.#schema, changed);
   }
 
-  /** Lines that are counted or changed have to be written. */
+  /** Lines that are joined, counted or changed have to be written. */
   lend(): LinePlace | undefined {
-    const isPlain = this.#cut === undefined && this.#numbers === undefined && this.#schema === undefined;
+    const isChanged = this.#cut !== undefined || this.#numbers !== undefined || this.#schema !== undefined;
+    const isPlain = this.#aggregator === undefined && !isChanged;
     return this.#limit === undefined && isPlain ? this.output.lend?.() : undefined;
   }
 
