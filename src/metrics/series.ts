@@ -2,8 +2,8 @@
 export type Labels = Readonly<Record<string, string>>;
 
 /**
- * Counts by labels, with a bound on how many series there are: what comes after is counted in one series whose label
- * `overflow` has the value `(other)`, so that sums stay right.
+ * Counts by labels, with a bound on how many series there are, so that sums stay right: what comes after is counted in
+ * series whose label `overflow` has the value `(other)`, and when there are half as many again, in one in which all have.
  */
 export class BoundedSeries {
   readonly #most: number;
@@ -23,6 +23,15 @@ export class BoundedSeries {
     if (this.#counts.size >= this.#most && labels[this.#overflow] !== other) {
       return this.series({ ...labels, [this.#overflow]: other });
     }
+    if (this.#counts.size >= this.#most * 1.5) {
+      const all = Object.fromEntries(Object.keys(labels).map((name) => [name, other]));
+      return this.#counts.get(JSON.stringify(all)) ?? this.#add(all);
+    }
+    return this.#add(labels);
+  }
+
+  #add(labels: Labels): Count {
+    const key = JSON.stringify(labels);
     const created = { labels, value: 0 };
     this.#counts.set(key, created);
     return created;
