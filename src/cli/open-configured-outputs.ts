@@ -75,6 +75,10 @@ async function openOutput(config: OutputConfig, input: ConfiguredOutputsInput): 
   const schema = await schemaOf(common);
   const sinkOptions: JsonSinkOptions = {
     ...compileFilters(config, input.context),
+    aggregation: common.aggregation && {
+      windowMs: common.aggregation.window,
+      maxEvents: common.aggregation.maxEvents,
+    },
     ratePerMinute: common.rateLimit,
     sequenceNumbers: common.sequenceNumbers,
     lossLine: input.lossLine,

@@ -1,6 +1,7 @@
 import {
   defaultedGroup,
   describe,
+  group,
   type KeyValues,
   listOf,
   optionalKey,
@@ -29,6 +30,16 @@ const nameType: OptionType<string> = {
   parse: (text) => {
     if (/^[A-Za-z0-9][\w.-]{0,62}$/.test(text)) return text;
     throw new Error('a name of letters, digits, ".", "_" and "-"');
+  },
+};
+
+/** Events are that late. */
+const windowType: OptionType<number> = {
+  ...durationType,
+  parse: (text) => {
+    const windowMs = durationType.parse(text);
+    if (windowMs > 0 && windowMs <= 3_600_000) return windowMs;
+    throw new Error('a time up to an hour');
   },
 };
 
@@ -62,6 +73,13 @@ export const outputKeys = {
   /** Events per minute. */
   rateLimit: optionalKey(scalar(countType('N'))),
   sequenceNumbers: withDefault(scalar(booleanType), false),
+  /** Joins equal events; not without it. */
+  aggregation: optionalKey(
+    group({
+      window: withDefault(scalar(windowType), 15_000),
+      maxEvents: withDefault(scalar(countType('N', { min: 1, max: 100_000 })), 10_000),
+    }),
+  ),
   bufferSize: withDefault(scalar(sizeType({ min: 2 ** 16, max: 2 ** 30 })), defaultBufferBytes),
 } as const;
 

@@ -12,7 +12,7 @@ const binaries = folders.find((folder) => existsSync(join(folder, 'prometheus'))
 /** Why there is no Prometheus here; empty when there is. */
 export const prometheusMissing = binaries === undefined ? 'there is no prometheus: scripts/setup-servers.sh' : '';
 
-/** A Prometheus of a test, which scrapes one target every half a second. Its data outlive `stop`. */
+/** A Prometheus of a test, which scrapes one target every two seconds. Its data outlive `stop`. */
 export class PrometheusServer {
   readonly #folder = mkdtempSync(join(tmpdir(), 'jatai-prometheus-'));
   readonly #address: string;
@@ -21,7 +21,7 @@ export class PrometheusServer {
   private constructor(address: string, target: string) {
     this.#address = address;
     const scrape = { job_name: 'jatai', static_configs: [{ targets: [target] }] };
-    const config = { global: { scrape_interval: '500ms', scrape_timeout: '500ms' }, scrape_configs: [scrape] };
+    const config = { global: { scrape_interval: '2s', scrape_timeout: '2s' }, scrape_configs: [scrape] };
     /* JSON is YAML. */
     writeFileSync(join(this.#folder, 'prometheus.yml'), JSON.stringify(config));
   }
