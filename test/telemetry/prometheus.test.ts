@@ -10,7 +10,7 @@ import { missing as agentMissing, startLoad, TelemetryAgent, until } from './tel
 const missing = agentMissing || prometheusMissing;
 if (missing !== '') console.log(`test/telemetry/prometheus: skipped, ${missing}`);
 /** Seconds that Prometheus is away. */
-const outage = Number(process.env['JATAI_OUTAGE_SECONDS'] ?? 5);
+const outage = Number(process.env['OUTAGE_SECONDS'] ?? 5);
 
 describe.skipIf(missing !== '')('a Prometheus server', () => {
   let agent: TelemetryAgent;
