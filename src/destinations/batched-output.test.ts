@@ -80,8 +80,9 @@ describe('BatchedOutput', () => {
     expect(output.counters()).toMatchObject({ writtenLines: 3, notices: 1 });
   });
 
-  test('parts of a batch that are refused are counted', async () => {
-    const { output } = outputTo((): Delivery => ({ rejected: 2, reason: 'too large' }));
+  test('parts of a batch that are refused are counted, and reported', async () => {
+    const reports: string[] = [];
+    const { output } = outputTo((): Delivery => ({ rejected: 2, reason: 'too large' }), {}, reports);
     appendEvents(output, 1, 5);
     await closed(output);
     const { writtenLines, droppedLines, notices } = output.counters();
@@ -90,6 +91,7 @@ describe('BatchedOutput', () => {
       droppedLines: { rejected: 2 },
       notices: 0,
     });
+    expect(reports).toEqual(['test: 2 events were lost: the receiver refused them (too large)']);
   });
 
   test('gives a batch up when it is told to', async () => {
@@ -133,18 +135,20 @@ describe('BatchedOutput', () => {
   });
 
   test('close: gives up after its time, and counts what is left', async () => {
+    const reports: string[] = [];
     const { output } = outputTo(
       () => {
         throw new Error('down');
       },
       {},
-      [],
+      reports,
       50,
     );
     appendEvents(output, 1, 9);
     await closed(output);
     appendEvents(output, 10, 10);
     expect(output.counters()).toMatchObject({ droppedLines: { closed: 10 }, writtenLines: 0, waitingBytes: 0 });
+    expect(reports.at(-1)).toMatch(/^test: 9 events were lost: they were not taken in time at the end/);
   });
 
   test('close: does not wait for a delivery that hangs', async () => {

@@ -59,6 +59,10 @@ export class BatchedOutput implements LineOutput {
   #writtenBytes = 0;
   #writtenLines = 0;
   #lastWriteMs = 0;
+  /** Losses that were reported, why the last ones were, and when the next report may come. */
+  #saidLosses = 0;
+  #lossText: string = fullText;
+  #nextLossReport = 0;
 
   constructor(destination: Destination, options: BatchedOutputOptions) {
     const { name, settings, schema, lossLine, report = () => {}, closeTimeoutMs = defaultCloseTimeoutMs } = options;
@@ -68,14 +72,7 @@ export class BatchedOutput implements LineOutput {
     this.#closeTimeoutMs = closeTimeoutMs;
     this.#report = (message, lostLines) => report(`${name}: ${message}`, lostLines);
     this.#delivery = new RetryingDelivery(destination, settings, this.#report);
-    const onGap = (lost: number): void => this.#report(`${lost} events were lost`, lost);
-    this.#queue = new MessageQueue({
-      maxBytes: settings.bufferSize,
-      onFull: settings.onFull,
-      schema,
-      lossLine,
-      onGap,
-    });
+    this.#queue = new MessageQueue({ maxBytes: settings.bufferSize, onFull: settings.onFull, schema, lossLine });
     this.finished = this.#finish.promise;
   }
 
@@ -104,6 +101,7 @@ export class BatchedOutput implements LineOutput {
 
   /** Delivers a batch that is full, and sees to it that others are delivered in time. */
   flush(): void {
+    if (this.#queue.isDropping) this.#sayLosses();
     if (this.#underWay.length > 0 || this.#queue.lines === 0 || this.#state === 'ended') return;
     if (this.#isBatchReady()) void this.#deliverAll();
     else this.#timer ??= setTimeout(() => this.#deliverDue(), this.#settings.batch.maxDelay).unref();
@@ -166,9 +164,21 @@ export class BatchedOutput implements LineOutput {
     if (lost > 0) {
       this.#lost[lossReason] += lost;
       this.#queue.addGapInFront(Math.min(lost, batch.filter(({ isNotice }) => !isNotice).length));
-      this.#report(`${lossTexts[lossReason]} ${lost} of ${batch.length} events: ${text}`);
+      this.#lossText = `${lossTexts[lossReason]} (${text})`;
     }
     this.#queue.release(batch);
+    this.#sayLosses();
+  }
+
+  /** Says what was lost since the last time; not for every batch, for a receiver may refuse one event of each. */
+  #sayLosses(): void {
+    const { buffer_full: full, rejected, gave_up: givenUp, closed } = this.counters().droppedLines;
+    const lost = full + rejected + givenUp + closed - this.#saidLosses;
+    if (lost === 0 || performance.now() < this.#nextLossReport) return;
+    this.#nextLossReport = performance.now() + lossReportIntervalMs;
+    this.#saidLosses += lost;
+    this.#report(`${lost} events were lost: ${this.#lossText}`, lost);
+    this.#lossText = fullText;
   }
 
   #end(): void {
@@ -177,13 +187,21 @@ export class BatchedOutput implements LineOutput {
     /* A batch still under way counts as lost, although the receiver may have got it. */
     const left = this.#underWay.length + this.#queue.clear();
     this.#lost.closed += left;
-    if (left > 0) this.#report(`${left} events were lost at the end`, left);
+    if (left > 0) this.#lossText = lossTexts.closed;
+    this.#nextLossReport = 0;
+    this.#sayLosses();
     const closed = (): void => this.#finish.resolve();
     this.#destination.close().then(closed, closed);
     setTimeout(closed, hangTimeoutMs).unref();
   }
 }
 
-const lossTexts = { rejected: 'the receiver refused', gave_up: 'gave up', closed: 'lost at the end' } as const;
+const lossTexts = {
+  rejected: 'the receiver refused them',
+  gave_up: 'they were given up',
+  closed: 'they were not taken in time at the end',
+} as const;
+const fullText = 'the buffer was full';
+const lossReportIntervalMs = 10_000;
 const defaultCloseTimeoutMs = 2000;
 const hangTimeoutMs = 1000;

@@ -10,8 +10,6 @@ export interface MessageQueueOptions {
   readonly schema?: LineSchema | undefined;
   /** A line, newline included, that tells the receiver how many events are missing at its place. */
   readonly lossLine: (droppedLines: number) => Buffer;
-  /** Told of every gap. */
-  readonly onGap: (lostLines: number) => void;
 }
 
 /**
@@ -44,6 +42,11 @@ export class MessageQueue {
     return this.#queue.bytes + this.#takenBytes;
   }
 
+  /** Whether lines are refused at the moment. */
+  get isDropping(): boolean {
+    return this.#dropping || this.#untoldInFront > 0;
+  }
+
   get waitingBytes(): number {
     return this.#queue.bytes;
   }
@@ -74,7 +77,6 @@ export class MessageQueue {
     const lost = this.#untoldBehind;
     if (lost === 0) return;
     this.#untoldBehind = 0;
-    this.#options.onGap(lost);
     this.appendNotice(this.#options.lossLine(lost));
   }
 
@@ -138,7 +140,6 @@ export class MessageQueue {
   #tellGapInFront(batch: LineMessage[]): number {
     const lost = this.#untoldInFront;
     this.#untoldInFront = 0;
-    this.#options.onGap(lost);
     const line = this.#options.lossLine(lost);
     this.notices++;
     batch.push(this.#messageOf(line));

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { repositoryRoot } from '../../vm/repository-root.ts';
 
-const policy = `
+/** Of this test's own program: others on the machine may call the same. */
+const policyFor = (program: string): string => `
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata:
@@ -15,6 +16,10 @@ spec:
   tracepoints:
   - subsystem: syscalls
     event: sys_enter_getppid
+    selectors:
+    - matchBinaries:
+      - operator: In
+        values: [${program}]
 `;
 
 /** An agent that reports calls of getppid to the outputs of a file, and serves its metrics. */
@@ -35,7 +40,7 @@ export class TestAgent {
 
   /** Resolves when it is ready; to why not, when it cannot run here. */
   static async start(folder: string, outputs: string, ...options: string[]): Promise<TestAgent | string> {
-    writeFileSync(join(folder, 'policy.yaml'), policy);
+    writeFileSync(join(folder, 'policy.yaml'), policyFor(callingProgram(folder)));
     writeFileSync(join(folder, 'outputs.yaml'), outputs);
     const files = ['--policy', join(folder, 'policy.yaml'), '--outputs', join(folder, 'outputs.yaml')];
     const more = ['--metrics-server', 'localhost:0', '--log-level', 'info', ...options];
@@ -56,6 +61,20 @@ export class TestAgent {
     await this.#ended;
   }
 
+  /** Resolves to what an output has dropped when that has not changed for some seconds: the agent may be behind. */
+  async finalDrops(output: string): Promise<number> {
+    const read = async () => (await this.perOutput('jatai_output_dropped_events_total'))[`${output} buffer_full`]!;
+    let drops = -1;
+    await until(async () => {
+      const before = drops;
+      drops = await read();
+      const isSettled = drops === before && (await this.perOutput('jatai_output_buffer_bytes'))[output]! < 100_000;
+      if (!isSettled) await sleep(3000);
+      return isSettled;
+    }, 120_000);
+    return drops;
+  }
+
   /** Values of a metric by its label `output`, and by that and `reason` where it has one: `siem rejected`. */
   async perOutput(name: string): Promise<Record<string, number>> {
     const { address } = JSON.parse(this.messages.split('\n').find((line) => line.includes('"address"'))!);
@@ -68,28 +87,28 @@ export class TestAgent {
   }
 }
 
-/**
- * Makes calls of getppid from now on, about this many per second; returns the way to stop, which tells how many. `mark`
- * is in the arguments of the process.
- */
-export function makeCalls(perSecond: number, mark = ''): () => Promise<{ pid: number; calls: number }> {
-  const script = `/* ${mark} */
-    let calls = 0;
-    const timer = setInterval(() => { for (let n = 0; n < ${Math.ceil(perSecond / 100)}; n++, calls++) process.ppid; }, 10);
-    process.on('SIGTERM', () => { clearInterval(timer); process.stdout.write(String(calls)); });
-  `;
-  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.on('data', (chunk) => {
-    text += chunk;
-  });
+/** Makes calls that the agent of the folder reports, about this many per second; returns the way to stop. */
+export function makeCalls(folder: string, perSecond: number): () => Promise<void> {
+  const script = `setInterval(() => { for (let n = 0; n < ${Math.ceil(perSecond / 100)}; n++) process.ppid; }, 10)`;
+  const child = spawn(callingProgram(folder), ['-e', script], { stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('close', resolve));
   onTestFinished(() => void child.kill('SIGKILL'));
   return async () => {
     child.kill('SIGTERM');
     await ended;
-    return { pid: child.pid!, calls: Number(text) };
   };
+}
+
+/** Node under a name that no other program has. */
+function callingProgram(folder: string): string {
+  const program = join(folder, 'caller');
+  if (existsSync(program)) return program;
+  try {
+    linkSync(process.execPath, program);
+  } catch {
+    copyFileSync(process.execPath, program);
+  }
+  return program;
 }
 
 export function testFolder(): string {
@@ -105,6 +124,15 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs =
     await sleep(50);
   }
 }
+
+/** Of an output that gets the same events as others: numbered, short, and all of them in its file. */
+export function fileOutput(path: string): string {
+  return `{name: file, type: file, path: ${path}, maxSize: 0, ${shortEvents}}`;
+}
+
+/** Keys of an output of numbered calls that are a hundred bytes long. */
+export const shortEvents =
+  'sequenceNumbers: true, fieldFilters: [{fields: process.pid}], allowList: [{event_set: [PROCESS_TRACEPOINT]}]';
 
 /** How long a receiver is away, in milliseconds. A minute and more: JATAI_RECEIVER_STOP_SECONDS=60. */
 export const outageMs = 1000 * Number(process.env['JATAI_RECEIVER_STOP_SECONDS'] ?? 5);
