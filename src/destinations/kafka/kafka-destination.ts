@@ -88,6 +88,7 @@ export class KafkaDestination implements Destination {
   async #produceApart(messages: readonly Message[], reason: string): Promise<Delivery> {
     const left = messages.filter((message) => !this.#written.has(message));
     if (left.length <= 1) return { rejected: left.length, reason };
+    if (this.#producer === undefined) throw new DestinationError('given up', { retryable: true });
     const middle = left.length >> 1;
     const first = await this.#produce(left.slice(0, middle));
     const second = await this.#produce(left.slice(middle));
@@ -156,6 +157,7 @@ class PendingBatch {
   readonly #batch: readonly Message[];
   readonly #result: Promise<Delivery>;
   #failure = Promise.withResolvers<never>();
+  #lastFailure: DestinationError | undefined;
 
   constructor(batch: readonly Message[], result: Promise<Delivery>) {
     this.#batch = batch;
@@ -172,14 +174,15 @@ class PendingBatch {
 
   /** An attempt failed, and the client waits before the next one. */
   tellFailure(error: unknown): void {
-    this.#failure.reject(new DestinationError(readKafkaFailure(error).message, { retryable: true, cause: error }));
+    this.#lastFailure = new DestinationError(readKafkaFailure(error).message, { retryable: true, cause: error });
+    this.#failure.reject(this.#lastFailure);
   }
 
   /** Of all attempts, or the failure of the first one from now on. */
   outcome(signal: AbortSignal): Promise<Delivery> {
     this.#failure = Promise.withResolvers<never>();
     this.#failure.promise.catch(() => {});
-    const tooLate = (): void => this.tellFailure(new Error('No answer in time'));
+    const tooLate = (): void => this.#failure.reject(this.#lastFailure ?? new Error('no answer in time'));
     if (signal.aborted) tooLate();
     signal.addEventListener('abort', tooLate, { once: true });
     return Promise.race([this.#result, this.#failure.promise]);
