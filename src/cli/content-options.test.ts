@@ -7,7 +7,13 @@ function content(...args: readonly string[]) {
 }
 
 test('nothing is added by default', () => {
-  const nothing = { ancestors: undefined, users: undefined, withArgumentsList: false, withVerdict: false };
+  const nothing = {
+    ancestors: undefined,
+    users: undefined,
+    clusterName: '',
+    withArgumentsList: false,
+    withVerdict: false,
+  };
   expect(content()).toEqual(nothing);
   expect(content('--username-metadata=disabled', '--enable-ancestors=')).toEqual(nothing);
 });

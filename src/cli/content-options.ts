@@ -1,5 +1,5 @@
 import { type OptionValues, option } from '../config/option.ts';
-import { booleanType, choicesType, choiceType } from '../config/option-types.ts';
+import { booleanType, choicesType, choiceType, textType } from '../config/option-types.ts';
 import { ancestorGroups } from '../events/ancestors.ts';
 import type { EventContent } from '../events/event-content.ts';
 import { PasswdFile } from '../kernel/user-database.ts';
@@ -13,6 +13,7 @@ export const contentOptions = {
     `events that show all ancestors of their process, base for exec and exit: ${ancestorGroups.join(',')}`,
   ),
   'username-metadata': option(choiceType(['disabled', 'unix']), 'disabled', 'unix: names of users, from /etc/passwd'),
+  'cluster-name': option(textType('NAME'), '', 'name of the cluster, shown beside every event'),
   'process-arguments-list': option(booleanType, false, 'show the arguments of programs one by one too'),
   'event-verdict': option(booleanType, false, 'show whether a call was prevented, interrupted or only observed'),
 } as const;
@@ -27,6 +28,7 @@ export function eventContent(values: OptionValues<typeof contentOptions>): Event
   return {
     ancestors: ancestors.size === 0 ? undefined : ancestors,
     users: values['username-metadata'] === 'unix' ? new PasswdFile() : undefined,
+    clusterName: values['cluster-name'],
     withArgumentsList: values['process-arguments-list'],
     withVerdict: values['event-verdict'],
   };

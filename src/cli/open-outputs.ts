@@ -29,11 +29,11 @@ export interface Outputs {
 export async function openOutputs(
   settings: OutputSettings,
   filters: OutputFilters,
-  nodeName: string,
+  { nodeName, clusterName }: { readonly nodeName: string; readonly clusterName: string },
   log: Logger,
 ): Promise<Outputs> {
   for (const notice of settings.notices) log.warn(notice);
-  const lossLine = jsonLossLine(nodeName);
+  const lossLine = jsonLossLine(nodeName, clusterName);
   const { accepts, cut } = filters;
   const { ratePerMinute, sequenceNumbers, aggregation } = settings;
   const sinkOptions: JsonSinkOptions = { accepts, aggregation, cut, ratePerMinute, sequenceNumbers, lossLine };

@@ -52,7 +52,8 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
     content: eventContent(options),
   };
   const filters = compileOutputFilters(options, { ...content, encoding: () => agent.encoding });
-  const outputs = await openOutputs(outputSettings(options), filters, nodeName(), log);
+  const place = { nodeName: content.nodeName, clusterName: options['cluster-name'] };
+  const outputs = await openOutputs(outputSettings(options), filters, place, log);
   const meters = openMeters(options, content.nodeName);
   const hub = options.server === undefined ? undefined : await openHub();
   const agent: Agent = new Agent({
@@ -117,6 +118,9 @@ async function serve(
     'enable-process-cred': options['enable-process-cred'],
     'enable-process-ns': options['enable-process-ns'],
     'enable-process-environment-variables': options['enable-process-environment-variables'],
+    'enable-ancestors': options['enable-ancestors'].join(','),
+    'username-metadata': options['username-metadata'],
+    'cluster-name': options['cluster-name'],
     'export-filename': options['export-filename'] ?? '',
     'log-level': options['log-level'],
     'metrics-server': runOptions['metrics-server'].type.show(options['metrics-server']),

@@ -66,7 +66,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   memprofile: missing('start node with --heap-prof'),
   btf: missing('types are those of the running kernel'),
   procfs: missing('processes are those of /proc', '/proc', '/proc/'),
-  'cluster-name': missing(notYet),
   'expose-stack-addresses': missing(notYet),
   'health-server-interval': unneeded('health is looked at when somebody asks'),
   'log-format': unneeded('the log is JSON lines'),

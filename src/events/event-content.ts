@@ -9,6 +9,8 @@ export interface EventContent {
   readonly withVerdict?: boolean;
   /** Adds `user` to processes of the host. */
   readonly users?: UserDatabase | undefined;
+  /** Adds `cluster_name` beside every event; empty for none. */
+  readonly clusterName?: string;
   /** Adds `arguments_list` to processes. */
   readonly withArgumentsList?: boolean;
 }

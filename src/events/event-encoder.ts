@@ -22,7 +22,7 @@ export class EventEncoder {
   readonly writer = new JsonWriter();
   readonly #processes: ProcessEncoder;
   readonly #clock: WallClock;
-  /** `},"node_name":"...","time":"` */
+  /** `},"node_name":"...","time":"`, with the cluster between them if there is one. */
   readonly #envelope: Buffer;
   readonly #content: EventContent;
   readonly #starts = new LineStarts();
@@ -36,7 +36,8 @@ export class EventEncoder {
     this.#content = content;
     this.#processes = processes;
     this.#clock = clock;
-    this.#envelope = Buffer.from(`},"node_name":${JSON.stringify(nodeName)},"time":"`);
+    const cluster = members({ cluster_name: content.clusterName ?? '' });
+    this.#envelope = Buffer.from(`},"node_name":${JSON.stringify(nodeName)}${cluster},"time":"`);
   }
 
   /** Encodes an event into the writer's own buffer; `writer.start` is 0 afterwards. */

@@ -148,7 +148,7 @@ export class EventPipeline implements RecordHandler {
     this.#redact = options.redact;
     this.#environment = options.environment;
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
-    const { users, ancestors, withVerdict = false, withArgumentsList = false } = options;
+    const { users, ancestors, withVerdict = false, withArgumentsList = false, clusterName = '' } = options;
     this.encoding = {
       nodeName,
       clock: this.clock,
@@ -159,6 +159,7 @@ export class EventPipeline implements RecordHandler {
       ancestors,
       withArgumentsList,
       withVerdict,
+      clusterName,
     };
     this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName, this.encoding);
     this.#plans = new PlanTable(graceSeconds);

@@ -186,6 +186,11 @@ test.each([
   expect(run({ selector })[5].process_lsm.verdict).toBeUndefined();
 });
 
+test('the name of the cluster stands beside every event', () => {
+  for (const line of run({ content: { clusterName: 'c"1' } })) expect(line.cluster_name).toBe('c"1');
+  for (const line of run({})) expect(line.cluster_name).toBeUndefined();
+});
+
 test('severity and techniques of the policy are in events of its hooks', () => {
   const [line] = run({ hook: { severity: 'high', mitreTechniques: ['T1055', 'T1059.004'] } }).slice(5);
   expect(line.process_lsm).toMatchObject({ severity: 'high', mitre_techniques: ['T1055', 'T1059.004'] });

@@ -17,7 +17,7 @@ export class EventMessageEncoder {
   readonly writer = new ProtobufWriter();
   readonly #processes: ProcessMessageEncoder;
   readonly #clock: WallClock;
-  /** The encoded field `node_name`. */
+  /** The encoded fields `node_name` and `cluster_name`. */
   readonly #nodeName: Buffer;
   readonly #content: EventContent;
   readonly #selectors = new WeakMap<EventSelector, EncodedSelector>();
@@ -27,6 +27,7 @@ export class EventMessageEncoder {
     this.#processes = processes;
     this.#clock = clock;
     this.writer.string(envelope.nodeName, nodeName);
+    this.writer.string(envelope.clusterName, content.clusterName ?? '');
     this.#nodeName = this.writer.take();
   }
 
@@ -228,6 +229,7 @@ const envelope = {
   rateLimitInfo: 40001,
   nodeName: 1000,
   time: 1001,
+  clusterName: 1003,
 } as const;
 
 const throttleTypes = { THROTTLE_START: 1, THROTTLE_STOP: 2 } as const;
