@@ -15,10 +15,11 @@ mkdirSync(dropIns, { recursive: true });
 writeFileSync(`${dropIns}/slow.conf`, '[Service]\nTimeoutStartSec=600\nWatchdogSec=300\n');
 
 const context: PackageContext = { packages: [first, second], before: await readMachineState(), measured: [] };
-let failed: string | undefined;
-for (const step of packageSteps) {
-  if (failed === undefined) failed = (await runStep(step)) ? undefined : step.name;
-  else report(step, 'failed', `not run, for a step before failed: ${failed}`, 0);
+const [install, ...others] = packageSteps;
+const installed = await runStep(install!);
+for (const step of others) {
+  if (installed) await runStep(step);
+  else report(step, 'failed', 'not run: the package is not installed', 0);
 }
 
 /** Returns whether it passed. */

@@ -6,9 +6,9 @@ import { runCommand } from '../../vm/run-command.ts';
 export interface MachineState {
   readonly files: readonly string[];
   readonly users: readonly string[];
-  /** Unix sockets with a name. */
+  /** Unix sockets with the name of the package, or that of Tetragon. */
   readonly sockets: readonly string[];
-  /** Programs, maps and links of BPF: kind, id and name. */
+  /** Programs, maps and links of BPF: kind and name. */
   readonly bpfObjects: readonly string[];
   /** Those that systemd knows, of this package. */
   readonly units: readonly string[];
@@ -21,8 +21,6 @@ const watchedFolders: Readonly<Record<string, number>> = {
   '/opt': 2,
   '/run': 9,
   '/sys/fs/bpf': 9,
-  '/sys/fs/cgroup': 9,
-  '/tmp': 2,
   '/usr/bin': 1,
   '/usr/lib': 1,
   '/usr/lib/systemd/system': 9,
@@ -33,12 +31,14 @@ const watchedFolders: Readonly<Record<string, number>> = {
   '/var/cache': 1,
   '/var/lib': 1,
   '/var/log': 2,
-  '/var/tmp': 2,
 };
+/** Others use these too; what counts bears the name of the unit. */
+const sharedFolders: Readonly<Record<string, number>> = { '/sys/fs/cgroup': 9, '/tmp': 1, '/var/tmp': 1 };
+const ofUnit = /jatai\.service/;
 
-/** What systemd and the virtual machine write there at any time; logs and notes of dpkg itself stay. */
+/** What systemd and the virtual machine write there at any time; the log of dpkg itself stays. */
 const passing =
-  /^\/run\/(systemd|jatai-vm|jatai-out|udev|log|credentials)\/|^\/var\/log\/(dpkg\.log|alternatives\.log)$/;
+  /^\/run\/(systemd|jatai-vm|jatai-out|udev|log|credentials)(\/|$)|^\/var\/log\/(dpkg|alternatives)\.log$/;
 
 /** Programs that systemd loads for units, this package's or others. */
 const ofSystemd = / sd_/;
@@ -47,9 +47,10 @@ export async function readMachineState(): Promise<MachineState> {
   return {
     files: Object.entries(watchedFolders)
       .flatMap(([folder, depth]) => listFiles(folder, depth))
-      .filter((file) => !passing.test(file)),
+      .filter((file) => !passing.test(file))
+      .concat(filesOfUnit()),
     users: ['/etc/passwd', '/etc/group'].flatMap(readLines),
-    sockets: readLines('/proc/net/unix').flatMap((line) => / (\S*\/\S+)$/.exec(line)?.[1] ?? []),
+    sockets: readLines('/proc/net/unix').flatMap((line) => / (\S*(?:jatai|tetragon)\S*)$/.exec(line)?.[1] ?? []),
     bpfObjects: await listBpfObjects(),
     units: (await runCommand('systemctl', ['list-units', '--all', '--plain', '--no-legend', 'jatai*'])).stdout.split(
       '\n',
@@ -71,13 +72,19 @@ export function stateChanges(before: MachineState, after: MachineState): string[
   });
 }
 
-/** The objects that are there, of systemd's apart. */
+/** The objects that are there, but for systemd's. */
 export async function listBpfObjects(): Promise<string[]> {
   const lists = await Promise.all(['prog', 'map', 'link'].map((kind) => runCommand('bpftool', [kind, 'show'])));
   /* `12: fentry  name d_open  tag ...`; the lines of an object that follow are indented. */
   return lists
-    .flatMap(({ stdout }) => stdout.split('\n').filter((line) => /^\d+:/.test(line)))
+    .flatMap(({ stdout }) => stdout.split('\n').flatMap((line) => /^\d+: (.*)/.exec(line)?.[1] ?? []))
     .filter((line) => !ofSystemd.test(line));
+}
+
+function filesOfUnit(): string[] {
+  return Object.entries(sharedFolders)
+    .flatMap(([folder, depth]) => listFiles(folder, depth))
+    .filter((file) => ofUnit.test(file));
 }
 
 function listFiles(folder: string, depth: number): string[] {

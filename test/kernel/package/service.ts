@@ -38,13 +38,17 @@ export async function leaveMark(mark: string): Promise<void> {
 }
 
 /** The exec event of the mark, as soon as the file has it. */
-export async function awaitMark(mark: string): Promise<AgentEvent> {
-  return awaitEvent(`an exec event of ${mark}`, ({ process_exec: exec }) => exec?.process.arguments === mark);
+export async function awaitMark(mark: string, file = eventFile): Promise<AgentEvent> {
+  return awaitEvent(`an exec event of ${mark}`, ({ process_exec: exec }) => exec?.process.arguments === mark, file);
 }
 
 /** The first event in the file that is like this, as soon as it is there. */
-export async function awaitEvent(what: string, isIt: (event: AgentEvent) => boolean): Promise<AgentEvent> {
-  return awaitValue(what, () => readEvents().find(isIt));
+export async function awaitEvent(
+  what: string,
+  isIt: (event: AgentEvent) => boolean,
+  file = eventFile,
+): Promise<AgentEvent> {
+  return awaitValue(what, () => readEvents(file).find(isIt));
 }
 
 /** Polls until there is a value. Throws after three minutes. */
@@ -59,9 +63,9 @@ export async function awaitValue<Value>(what: string, find: () => Value | undefi
 }
 
 /** Complete lines of the event file; none while there is no file. */
-export function readEvents(): AgentEvent[] {
-  if (!existsSync(eventFile)) return [];
-  return readFileSync(eventFile, 'utf8').split('\n').slice(0, -1).map(parseEvent);
+export function readEvents(file = eventFile): AgentEvent[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8').split('\n').slice(0, -1).map(parseEvent);
 }
 
 /** A line of /proc/PID/task/TID/status, for each thread. */
