@@ -18,6 +18,7 @@ async function open(name: string, aggregation: string): Promise<ConfiguredOutput
     nodeName: 'n',
     lossLine: jsonLossLine('n'),
     report: () => {},
+    taken: [],
   });
   return opened!;
 }
