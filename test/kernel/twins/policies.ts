@@ -119,6 +119,7 @@ export const fullPolicies: Readonly<Record<string, string>> = {
       selectors:
       - matchArgs: [{index: 2, operator: Equal, values: [/usr/bin/cut]}]`,
   ),
+  's7-loader': tracingPolicy('s7-loader', '\n    loader: true'),
   's8-fentry': tracingPolicy(
     's8-fentry',
     `
