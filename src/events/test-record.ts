@@ -62,10 +62,10 @@ export interface ExecFields extends HeaderFields {
   readonly credentials?: FieldValues;
   readonly namespaces?: readonly number[];
   readonly auid?: number;
-  readonly binary?: string;
-  readonly cwd?: string;
-  readonly filename?: string;
-  readonly cgroup?: string;
+  readonly binary?: string | Uint8Array;
+  readonly cwd?: string | Uint8Array;
+  readonly filename?: string | Uint8Array;
+  readonly cgroup?: string | Uint8Array;
   readonly setuid?: number;
   readonly inode?: bigint;
   readonly links?: number;
@@ -156,7 +156,9 @@ export function returnBytes(fields: HeaderFields & { callId: bigint; value: bigi
   return withHeader(recordKinds.RETURN, fields, fixed);
 }
 
-export function throttleBytes(fields: HeaderFields & { cgroupId: bigint; until: bigint; name: string }): Buffer {
+export function throttleBytes(
+  fields: HeaderFields & { cgroupId: bigint; until: bigint; name: string | Uint8Array },
+): Buffer {
   const { cgroupId, until, name } = fields;
   const fixed = structBytes(throttleRecord, { cgroup_id: cgroupId, until, name: Buffer.from(name) });
   return withHeader(recordKinds.THROTTLE, fields, fixed);

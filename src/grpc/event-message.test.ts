@@ -47,6 +47,23 @@ describe('messages of events that Tetragon never wrote for us', () => {
     expect(messages).toEqual(lines);
   });
 
+  test('bytes that are no text, wherever the kernel has text', () => {
+    const odd = Buffer.from([0x2f, 0xff, 0xfe, 0x22, 0x0a, 0xc3]);
+    const process = { tgid: 7, execKtime: 5n, ktime: 5n };
+    const { lines, messages } = encodeRecords([
+      execBytes({ ...process, binary: odd, cwd: odd, filename: odd, cgroup: odd, argv: [odd, odd] }),
+      execBytes({ ...process, tgid: 8, binary: '', cwd: odd, filename: odd.subarray(1), argv: [] }),
+      throttleBytes({ ...process, cgroupId: 5n, until: 9n, name: odd }),
+    ]);
+    const text = '/\ufffd"\n\ufffd';
+    expect(lines).toMatchObject([
+      { processExec: { process: { binary: text, cwd: text, arguments: text } } },
+      { processExec: { process: { binary: `${text}/${text.slice(1)}` } } },
+      { processThrottle: { cgroup: text } },
+    ]);
+    expect(messages).toEqual(lines);
+  });
+
   test('random damage is never an exception, and always what the line says', () => {
     let seed = 12345;
     const random = (bound: number): number => {
