@@ -61,6 +61,5 @@ describe.skipIf(missing !== '')('an agent that sends by OTLP', () => {
     expect(call!.attributes).toMatchObject({ 'rpc.method': 'AddTracingPolicy', 'rpc.grpc.status_code': 0 });
     const below = receiver.spans.filter(({ parentSpanId }) => parentSpanId === call!.spanId);
     expect(below.map((span) => span.name)).toEqual(['policies.parse', 'policies.change']);
-    expect(call!.durationNs).toBeGreaterThan(below[1]!.durationNs);
   }, 120_000);
 });
