@@ -101,7 +101,6 @@ export interface ReceivedSpan {
   readonly parentSpanId: string;
   readonly kind: number;
   readonly attributes: Readonly<Record<string, unknown>>;
-  readonly durationNs: number;
   /** Undefined when nothing went wrong. */
   readonly error: string | undefined;
 }
@@ -127,7 +126,6 @@ function spanOf(span: any): ReceivedSpan {
     parentSpanId: Buffer.from(span.parentSpanId ?? []).toString('hex'),
     kind: span.kind,
     attributes: attributesOf(span.attributes),
-    durationNs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)),
     error: span.status?.code === 2 ? span.status.message : undefined,
   };
 }
