@@ -43,6 +43,8 @@ export async function policyCostCommand(args: string[]): Promise<number> {
   const facts = await factsFrom(settings.facts);
   const hasErrors = showDiagnostics(diagnostics, texts);
   if (policies.length === 0) return 1;
+  if (policies.some(({ loader }) => loader !== undefined))
+    process.stderr.write('jatai: what "loader" costs when files are mapped is not counted here\n');
   const functions = readObjectFunctions(readObjects(facts).runtime);
   const costs = policyCosts(policies, { facts, runtime: readRuntimeTypes(), sourceText, functions });
   if (!settings.json) process.stdout.write(printCosts(costs, facts));

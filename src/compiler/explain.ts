@@ -53,12 +53,13 @@ function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [title, ...indent(lines, 2)];
 }
 
-function explainLoading(policies: readonly Policy[], { loaded, hooks }: CompiledPolicies): string[] {
+function explainLoading(policies: readonly Policy[], { loaded, loaders, hooks }: CompiledPolicies): string[] {
   const specs = hooks.flatMap(({ plan }) => plan.specs);
   const countHooks = (policy: Policy) => {
     const attached = specs.filter((spec) => spec.resolved.policy === policy).length;
     const all = count(policy.hooks.length, 'hook');
-    return attached === policy.hooks.length ? all : `${attached} of ${all}`;
+    const counted = attached === policy.hooks.length ? all : `${attached} of ${all}`;
+    return loaders.includes(policy) ? `${counted}, loader` : counted;
   };
   const rows = policies.map((policy) => [
     policy.namespace === undefined ? policy.name : `${policy.namespace}/${policy.name}`,

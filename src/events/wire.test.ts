@@ -12,7 +12,9 @@ import { type Field, type Struct, structs } from './wire.ts';
  * maps and functions mention, so all of them are compiled once more from the generated header, as variables.
  */
 const root = join(import.meta.dirname, '..', '..');
-const objects = ['process.o', 'runtime.o'].map((name) => join(root, 'build', name)).filter((path) => existsSync(path));
+const objects = ['process.o', 'loader.o', 'runtime.o']
+  .map((name) => join(root, 'build', name))
+  .filter((path) => existsSync(path));
 const header = join(root, 'build', 'include', 'wire.h');
 const clang = findClang();
 
