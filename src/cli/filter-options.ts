@@ -14,7 +14,7 @@ export const filterOptions = {
   'export-allowlist': optional(textType('FILTERS'), 'only events that one of these filters matches'),
   'export-denylist': optional(textType('FILTERS'), 'no events that one of these filters matches'),
   'field-filters': optional(textType('FILTERS'), 'only these fields of events, or all but these, in JSON'),
-  'redaction-filters': optional(textType('FILTERS'), 'what to hide in the arguments of programs'),
+  'redaction-filters': optional(textType('FILTERS'), 'what to hide in arguments and environment of programs'),
 } as const;
 
 /** What all outputs of a run have in common. Each is undefined when it was not asked for. */
