@@ -42,7 +42,7 @@ export const environmentScenarios: readonly Scenario[] = [
       const log = agent.process.stderr();
       const { environment_variables, flags } = execOf(events, 'kill 0 0 with', log);
       assert.deepEqual(environment_variables, expected);
-      assert.equal(flags, 'execve rootcwd clone inInitTree');
+      assert.equal(flags, 'execve rootcwd clone');
       assert.equal(execOf(events, 'kill 0 0 without', log)['environment_variables'], undefined);
     },
   },
