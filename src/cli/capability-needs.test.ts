@@ -53,7 +53,7 @@ describe.skipIf(!isRoot)(
     });
     afterEach(() => rmSync(folder, { recursive: true }));
 
-    const overrides = (file: string) => [`CAP_DAC_OVERRIDE and CAP_FOWNER: ${file} is in a folder of another user`];
+    const overrides = (file: string) => [`CAP_DAC_OVERRIDE and CAP_FOWNER: ${file} or its folder is another user's`];
 
     test.each(['events.json', 'missing/folder/events.json'])('%s in one takes CAP_DAC_OVERRIDE', (name) => {
       const file = path.join(folder, name);

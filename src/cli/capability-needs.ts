@@ -49,7 +49,7 @@ export function capabilityNeeds(surroundings: Surroundings): CapabilityNeed[] {
   const needs = [...constantNeeds];
   const foreign = surroundings.writtenPaths.find((file) => !isWritable(file));
   if (foreign !== undefined)
-    needs.push({ capabilities: [CAP_DAC_OVERRIDE, CAP_FOWNER], reason: `${foreign} is in a folder of another user` });
+    needs.push({ capabilities: [CAP_DAC_OVERRIDE, CAP_FOWNER], reason: `${foreign} or its folder is another user's` });
   const port = surroundings.ports.find((number) => number > 0 && number < 1024);
   if (port !== undefined) needs.push({ capabilities: [CAP_NET_BIND_SERVICE], reason: `it listens on port ${port}` });
   const [unmounted] = surroundings.unmounted;
