@@ -28,7 +28,7 @@ export interface ConfiguredOutputsInput {
   readonly lossLine: (dropped: number) => Buffer;
   readonly report: (message: string, lost?: number) => void;
   /** Places that outputs of the command line write to: names of files, and `standard output`. */
-  readonly taken: readonly string[];
+  readonly taken?: readonly string[];
 }
 
 /**
@@ -42,7 +42,7 @@ export async function openConfiguredOutputs(input: ConfiguredOutputsInput): Prom
     process.stderr.write(printDiagnostics(diagnostics, texts));
     throw new InputError(`--outputs ${input.path}: it has mistakes`, 'jatai outputs check shows them too.');
   }
-  for (const output of outputs) refuseTaken(output, input.taken);
+  for (const output of outputs) refuseTaken(output, input.taken ?? []);
   const opened: ConfiguredOutput[] = [];
   for (const output of outputs) opened.push({ name: output.common.name, sink: await openOutput(output, input) });
   return opened;
