@@ -41,13 +41,11 @@ Examples:
 export async function eventsCommand(args: string[]): Promise<number> {
   const { values, positionals } = parseEventsArguments(args);
   if (positionals.length > 0) throw new UsageError(`Unexpected argument "${positionals[0]}"`);
+  if (values['sequence-numbers'] && values['server-address'] === undefined && hasSavedEvents())
+    throw new UsageError('--sequence-numbers is for live events; saved ones are as they are');
   const selection = parseSelection(values);
   const print = limited(makePrinter(values, await loadSchema(values)), parseCount(values.count));
-  if (values['server-address'] === undefined && hasSavedEvents()) {
-    if (values['sequence-numbers'])
-      throw new UsageError('--sequence-numbers is for live events; saved ones are as they are');
-    return printSaved(selection, print);
-  }
+  if (values['server-address'] === undefined && hasSavedEvents()) return printSaved(selection, print);
   if (!values.reconnect) {
     await withAgent(values, (client) => printLive(client, values, selection, print));
     return 0;
