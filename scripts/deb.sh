@@ -35,7 +35,7 @@ say 'copying Node and the packages that are no part of the bundle'
 		mkdir -p "$(dirname "$target")"
 		cp -rL "$folder" "$target"
 	done
-find "$lib/node_modules" \( -name '*.map' -o -name '*.md' -o -name '*.d.ts' \) -delete
+find "$lib/node_modules" \( -name '*.map' -o -name '*.md' -o -name '*.d.[cm]ts' -o -name '*.d.ts' \) -delete
 install -m 755 "$(readlink -f node_modules/.bin/node)" "$lib/node_modules/.bin/node"
 
 say 'copying policies and settings'

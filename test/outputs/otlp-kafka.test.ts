@@ -74,10 +74,8 @@ test.skipIf(whyNot !== undefined)(
   120_000 + 3 * outageMs,
 );
 
-const ofLoad = 'allowList: [{event_set: [PROCESS_TRACEPOINT]}]';
-
 function outputsFile(file: string, cases: Readonly<Record<string, Case>>): string {
-  const common = `sequenceNumbers: true, ${ofLoad}`;
+  const common = 'sequenceNumbers: true, allowList: [{event_set: [PROCESS_TRACEPOINT]}]';
   const lines = Object.entries(cases).map(([name, { output, isSmall }]) => {
     const bufferSize = isSmall ? ', bufferSize: 256KiB' : '';
     return `- {name: ${name}, ${output}, ${common}, retry: {maxDelay: 2s}${bufferSize}}\n`;

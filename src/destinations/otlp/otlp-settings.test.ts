@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { defaultsOf } from '../../config/key-table.ts';
 import { destinationType, type OtlpConfig } from './otlp.ts';
-import { otlpSettings } from './otlp-settings.ts';
+import { environmentProblem, otlpSettings } from './otlp-settings.ts';
 
 const nothing = defaultsOf(destinationType.keys) as OtlpConfig;
 
@@ -52,6 +52,7 @@ test.each<[Record<string, string>, string]>([
   [{ HEADERS: 'secrets-go-here' }, 'OTEL_EXPORTER_OTLP_HEADERS: "secrets-"... is not NAME=VALUE'],
 ])('%o is refused', (variables, message) => {
   expect(() => otlpSettings(nothing, environment(variables))).toThrow(message);
+  expect(environmentProblem(nothing, environment(variables))).toBe(message);
 });
 
 function environment(variables: Record<string, string>): Record<string, string> {

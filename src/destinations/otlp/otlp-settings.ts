@@ -1,5 +1,8 @@
 import type { TlsConfig } from '../tls-keys.ts';
-import { type OtlpConfig, otlpCompressions, otlpProtocols } from './otlp.ts';
+import type { OtlpConfig } from './otlp.ts';
+
+export const otlpProtocols = ['http/protobuf', 'grpc'] as const;
+export const otlpCompressions = ['none', 'gzip'] as const;
 
 /** Where and how log records are sent. */
 export interface OtlpSettings {
@@ -34,6 +37,17 @@ export function otlpSettings(config: OtlpConfig, environment: Environment): Otlp
     timeoutMs: timeout(environment),
     tls: url.protocol === 'https:' ? (config.tls ?? tlsOfEnvironment(environment)) : undefined,
   };
+}
+
+/** What cannot be used of the environment that an output depends on; undefined when all can. */
+export function environmentProblem(config: OtlpConfig, environment: Environment): string | undefined {
+  try {
+    otlpSettings(config, environment);
+    pairsOf(environment['OTEL_RESOURCE_ATTRIBUTES'] ?? '', 'OTEL_RESOURCE_ATTRIBUTES');
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 function endpoint(config: OtlpConfig, protocol: OtlpSettings['protocol'], environment: Environment): URL {

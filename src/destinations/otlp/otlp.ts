@@ -3,9 +3,7 @@ import { choiceType, type OptionType, textType } from '../../config/option-types
 import { secretValue } from '../../config/secret-key.ts';
 import type { DestinationType } from '../destination-types.ts';
 import { tlsKeys } from '../tls-keys.ts';
-
-export const otlpProtocols = ['http/protobuf', 'grpc'] as const;
-export const otlpCompressions = ['none', 'gzip'] as const;
+import { environmentProblem, otlpCompressions, otlpProtocols } from './otlp-settings.ts';
 
 const urlType: OptionType<string> = {
   placeholder: 'URL',
@@ -37,7 +35,11 @@ export type OtlpConfig = KeyValues<typeof keys>;
 /** Log records to an OpenTelemetry Collector, or whatever takes OTLP. Its packages are loaded with the first output. */
 export const destinationType: DestinationType<OtlpConfig> = {
   keys,
-  check: ({ endpoint, tls, headers }, problem) => {
+  check: (config, problem) => {
+    const { endpoint, tls, headers } = config;
+    const inEnvironment = environmentProblem(config, process.env);
+    if (inEnvironment !== undefined)
+      problem('type', inEnvironment, 'Correct the variable, or set the key of the output.');
     for (const name of Object.keys(headers)) {
       if (!/^[\w.-]+$/.test(name)) problem('headers', `${JSON.stringify(name)} is not the name of a header`);
     }
