@@ -3,7 +3,8 @@ import koffi from 'koffi';
 
 /** What this process is asked to do, by `process.send`. */
 export type BrokerRequest =
-  | { readonly kind: 'stop' | 'start' }
+  | { readonly kind: 'stop' | 'start'; readonly broker?: number | undefined }
+  | { readonly kind: 'lead'; readonly broker: number }
   | { readonly kind: 'fail'; readonly apiKey: number; readonly errorCodes: readonly number[] };
 
 export type BrokerAnswer = { readonly kind: 'ready'; readonly address: string } | { readonly kind: 'done' };
@@ -20,6 +21,9 @@ const createTopic = library.func(
 );
 const setDown = library.func('int rd_kafka_mock_broker_set_down(void *cluster, int32_t broker)');
 const setUp = library.func('int rd_kafka_mock_broker_set_up(void *cluster, int32_t broker)');
+const setLeader = library.func(
+  'int rd_kafka_mock_partition_set_leader(void *cluster, const char *topic, int32_t partition, int32_t broker)',
+);
 const pushErrors = library.func(
   'void rd_kafka_mock_push_request_errors_array(void *cluster, int16_t apiKey, size_t count, const int *errors)',
 );
@@ -33,21 +37,31 @@ function serve(): void {
   if (client === null) throw new Error(`rd_kafka_new: ${error.toString('utf8').replace(/\0.*/s, '')}`);
   const cluster = newCluster(client, brokers);
   createTopic(cluster, topic, partitions, 1);
+  const handle = (request: BrokerRequest): void => {
+    switch (request.kind) {
+      case 'fail':
+        pushErrors(cluster, request.apiKey, request.errorCodes.length, Int32Array.from(request.errorCodes));
+        return;
+      case 'lead':
+        for (let partition = 0; partition < partitions; partition++)
+          setLeader(cluster, topic, partition, request.broker);
+        return;
+      case 'stop':
+      case 'start':
+        for (let broker = 1; broker <= brokers; broker++) {
+          if (broker === (request.broker ?? broker)) (request.kind === 'stop' ? setDown : setUp)(cluster, broker);
+        }
+        return;
+      default:
+        request satisfies never;
+    }
+  };
   process.on('message', (request: BrokerRequest) => {
-    handle(cluster, request, brokers);
+    handle(request);
     answer({ kind: 'done' });
   });
   process.on('disconnect', () => process.exit(0));
   answer({ kind: 'ready', address: bootstraps(cluster) });
-}
-
-function handle(cluster: unknown, request: BrokerRequest, brokers: number): void {
-  if (request.kind === 'fail') {
-    pushErrors(cluster, request.apiKey, request.errorCodes.length, Int32Array.from(request.errorCodes));
-    return;
-  }
-  const change = request.kind === 'stop' ? setDown : setUp;
-  for (let broker = 1; broker <= brokers; broker++) change(cluster, broker);
 }
 
 function answer(message: BrokerAnswer): void {

@@ -18,9 +18,11 @@ export function whyNoKafkaBroker(): string | undefined {
 export interface KafkaBroker extends AsyncDisposable {
   /** `127.0.0.1:PORT`, with a comma between several. */
   readonly address: string;
-  /** Closes all connections and takes no more; what was written stays. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
+  /** All brokers, or this one (1 is the first), close their connections and take no more; what was written stays. */
+  stop(broker?: number): Promise<void>;
+  start(broker?: number): Promise<void>;
+  /** This broker leads all partitions from now on. */
+  lead(broker: number): Promise<void>;
   /** The next requests to this API (0: Produce) are answered with these errors of the protocol. */
   fail(apiKey: number, errorCodes: readonly number[]): Promise<void>;
 }
@@ -39,8 +41,9 @@ export async function startKafkaBroker(topic: string, partitions: number, broker
   };
   return {
     address: ready.address,
-    stop: () => request({ kind: 'stop' }),
-    start: () => request({ kind: 'start' }),
+    stop: (broker) => request({ kind: 'stop', broker }),
+    start: (broker) => request({ kind: 'start', broker }),
+    lead: (broker) => request({ kind: 'lead', broker }),
     fail: (apiKey, errorCodes) => request({ kind: 'fail', apiKey, errorCodes }),
     [Symbol.asyncDispose]: async () => {
       const exit = once(child, 'exit');

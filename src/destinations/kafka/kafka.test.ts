@@ -107,6 +107,21 @@ describe.skipIf(missing !== undefined)('kafka', { timeout: 60_000 }, () => {
     await destination.close();
   });
 
+  test('follows the partitions when another broker leads them', async () => {
+    await using broker = await startKafkaBroker(topic, 2, 2);
+    await using consumer = consumeKafka(broker, topic);
+    const destination = await open(broker.address);
+    await broker.lead(1);
+    await destination.deliver(messages(0, 10), never);
+    await broker.lead(2);
+    await deliverAtLast(destination, messages(10, 10));
+    await broker.stop(1);
+    await deliverAtLast(destination, messages(20, 10));
+    await until(consumer.messages, 30);
+    expect(numbers(consumer.messages)).toEqual(range(0, 30));
+    await destination.close();
+  });
+
   test('proves who it is by TLS, and has the broker prove it', async () => {
     using certificates = makeTestCertificates();
     const ca = certificates.read('authority.pem');
