@@ -7,6 +7,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import {
   type Metadata,
@@ -37,6 +38,10 @@ export interface OtlpReceiver extends AsyncDisposable {
   readonly headers: Readonly<Record<string, unknown>>;
   /** Called for each request with the number of its records. */
   answer: (records: number) => OtlpAnswer;
+  /** Numbers of records of the requests that were taken. */
+  readonly requests: readonly number[];
+  /** How long it takes for a request with so many records. */
+  delayMs: (records: number) => number;
   /** Ends all connections and takes no more. */
   stop(): Promise<void>;
   /** On the same port. */
@@ -54,7 +59,9 @@ abstract class Receiver implements OtlpReceiver {
   port = 0;
   readonly records: ReceivedRecord[] = [];
   headers: Record<string, unknown> = {};
+  readonly requests: number[] = [];
   answer: (records: number) => OtlpAnswer = () => ({});
+  delayMs: (records: number) => number = () => 0;
 
   abstract start(): Promise<void>;
   abstract stop(): Promise<void>;
@@ -63,10 +70,14 @@ abstract class Receiver implements OtlpReceiver {
     await this.stop();
   }
 
-  protected take(request: Buffer): OtlpAnswer {
+  protected async take(request: Buffer): Promise<OtlpAnswer> {
     const records = decodeRequest(request);
+    const delayMs = this.delayMs(records.length);
+    if (delayMs > 0) await sleep(delayMs, undefined, { ref: false });
     const answer = this.answer(records.length);
-    if (answer.status === undefined) this.records.push(...records.slice(answer.rejected ?? 0));
+    if (answer.status !== undefined) return answer;
+    this.records.push(...records.slice(answer.rejected ?? 0));
+    this.requests.push(records.length);
     return answer;
   }
 }
@@ -104,7 +115,7 @@ class HttpReceiver extends Receiver {
     const body = await buffer(request).catch(() => undefined);
     if (body === undefined) return;
     this.headers = { ...request.headers, ':path': request.url };
-    const answer = this.take(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
+    const answer = await this.take(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body);
     const isText = answer.status !== undefined;
     const type = isText ? 'text/plain' : 'application/x-protobuf';
     response.writeHead(answer.status ?? 200, { 'content-type': type, ...answer.headers });
@@ -122,7 +133,7 @@ class GrpcReceiver extends Receiver {
   }
 
   async start(): Promise<void> {
-    const server = new Server();
+    const server = new Server({ 'grpc-node.flow_control_window': 2 ** 22 });
     server.addService(
       {
         Export: {
@@ -135,7 +146,7 @@ class GrpcReceiver extends Receiver {
           responseDeserialize: (bytes: Buffer) => bytes,
         },
       },
-      { Export: (call: Call, done: sendUnaryData<Buffer>) => this.#handle(call, done) },
+      { Export: (call: Call, done: sendUnaryData<Buffer>) => void this.#handle(call, done) },
     );
     this.port = await new Promise<number>((resolve, reject) => {
       const address = `127.0.0.1:${this.port}`;
@@ -149,9 +160,9 @@ class GrpcReceiver extends Receiver {
     this.#server = undefined;
   }
 
-  #handle(call: Call, done: sendUnaryData<Buffer>): void {
+  async #handle(call: Call, done: sendUnaryData<Buffer>): Promise<void> {
     this.headers = call.metadata.getMap();
-    const answer = this.take(call.request);
+    const answer = await this.take(call.request);
     if (answer.status === undefined) {
       done(null, encodeResponse(answer.rejected ?? 0, answer.message ?? ''));
       return;

@@ -27,6 +27,8 @@ export class OtlpDestination implements Destination {
   /** Of what is in front of that which the receiver has not taken yet. */
   #rejectedBefore: Pick<Taken, 'rejected' | 'reason'> = nothing;
   #lastWarning = '';
+  /** Records of one request: half as many after one that was not answered in time, until all goes well again. */
+  #perRequest = Number.POSITIVE_INFINITY;
 
   /** Throws an Error that names the environment variable that cannot be used. */
   constructor(config: OtlpConfig, { nodeName, version, report }: DestinationContext) {
@@ -47,13 +49,15 @@ export class OtlpDestination implements Destination {
     const { rejected, reason } = this.#rejectedBefore;
     const taken = { messages: 0, rejected, reason };
     try {
-      await this.#export(batch, limited, taken);
+      for (const part of partsOf(batch, this.#perRequest)) await this.#export(part, limited, taken);
     } catch (error) {
       this.#rejectedBefore = taken;
+      if (limited.aborted) this.#perRequest = Math.max(1, Math.min(this.#perRequest, batch.length) >> 1);
       const { message, retryAfterMs } = error as OtlpFailure;
       throw new DestinationError(message, { retryable: true, retryAfterMs, delivered: taken.messages, cause: error });
     }
     this.#rejectedBefore = nothing;
+    this.#perRequest *= 2;
     return { rejected: taken.rejected, ...(taken.rejected > 0 && { reason: taken.reason }) };
   }
 
@@ -95,6 +99,10 @@ export class OtlpDestination implements Destination {
     if (text !== '' && text !== this.#lastWarning) this.#report(`the receiver says ${JSON.stringify(text)}`);
     this.#lastWarning = text;
   }
+}
+
+function* partsOf(batch: readonly Message[], size: number): Generator<readonly Message[]> {
+  for (let start = 0; start < batch.length; start += size) yield batch.slice(start, start + size);
 }
 
 const nothing = { rejected: 0, reason: '' };

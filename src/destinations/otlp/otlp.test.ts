@@ -168,6 +168,25 @@ describe.each(['http/protobuf', 'grpc'] as const)('%s', (protocol) => {
     await destination.close();
   });
 
+  test('sends less at once to a receiver that is too slow for a whole batch', async () => {
+    await using receiver = await startOtlpReceiver(protocol);
+    receiver.delayMs = (records) => (records > 5 ? 60_000 : 0);
+    const destination = await open(protocol, receiver.port);
+    let left = exits(0, 20);
+    while (left.length > 0) {
+      const taken = await destination.deliver(left, AbortSignal.timeout(1000)).then(
+        () => left.length,
+        ({ delivered }) => delivered,
+      );
+      left = left.slice(taken);
+    }
+    expect(new Set(receiver.records.map(pidOf))).toEqual(new Set(range(0, 20)));
+    receiver.delayMs = () => 0;
+    for (let times = 0; times < 4; times++) await destination.deliver(exits(0, 20), never);
+    expect(receiver.requests).toContain(20);
+    await destination.close();
+  });
+
   test('proves who it is by TLS, and has the receiver prove it', async () => {
     const tls = { key: certificates.read('server.key'), cert: certificates.read('server.pem') };
     await using receiver = await startOtlpReceiver(protocol, { ...tls, ca: certificates.read('authority.pem') });
