@@ -5,8 +5,13 @@ import { encodedPermission, fileKeys, key, writeArgument } from './value-json.ts
 import { argumentValue } from './values.ts';
 import { fileValue, valueStatus } from './wire.ts';
 
-/** Writes one argument of a record, with the comma before it unless it is the first. */
-export type ArgumentWriter = (writer: JsonWriter, record: HookRecord) => void;
+/** Writes one argument of records in three parts, of which the first and mostly the last are always the same. */
+export interface ArgumentWriter {
+  /** What stands before nearly every value, with a comma unless the argument is the first; `write` follows it. */
+  readonly start: Buffer;
+  /** Writes a value behind `start`, and returns what has to follow. A value that begins differently takes `start` back. */
+  write(writer: JsonWriter, record: HookRecord): Buffer;
+}
 
 /**
  * The writer of an argument, made once for all records. Numbers, strings and files, which are most of what policies
@@ -15,39 +20,48 @@ export type ArgumentWriter = (writer: JsonWriter, record: HookRecord) => void;
  */
 export function argumentWriter(argument: EventArgument, isFirst: boolean): ArgumentWriter {
   const comma = isFirst ? '' : ',';
-  const write = directWriter(argument, comma);
-  const separator = Buffer.from(comma);
-  return (writer, record) => {
-    const value = record.values[argument.value];
-    if (write !== undefined && value !== undefined && (value.status & valueStatus.UNREADABLE) === 0) {
-      if (write(writer, record, value)) return;
-    }
-    writer.raw(separator);
-    writeArgument(writer, argumentValue(record, argument), argument.label);
+  const direct = directWriter(argument);
+  const start = Buffer.from(comma + (direct?.start ?? ''));
+  const surplus = direct?.start.length ?? 0;
+  return {
+    start,
+    write(writer, record) {
+      const value = record.values[argument.value];
+      if (direct !== undefined && value !== undefined && (value.status & valueStatus.UNREADABLE) === 0) {
+        const end = direct.write(writer, record, value);
+        if (end !== undefined) return end;
+      }
+      writer.length -= surplus;
+      writeArgument(writer, argumentValue(record, argument), argument.label);
+      return nothing;
+    },
   };
 }
 
-/** Writes a value that could be read; false, with nothing written, when it is one of the rare ones. */
-type DirectWriter = (writer: JsonWriter, record: HookRecord, value: RecordValue) => boolean;
+interface DirectWriter {
+  readonly start: string;
+  /** Writes a value that could be read, and returns what follows; undefined, with nothing written, for a rare one. */
+  write(writer: JsonWriter, record: HookRecord, value: RecordValue): Buffer | undefined;
+}
 
-function directWriter(argument: EventArgument, comma: string): DirectWriter | undefined {
+function directWriter(argument: EventArgument): DirectWriter | undefined {
   switch (argument.type) {
     case 'sint32':
     case 'uint32':
     case 'sint64':
     case 'uint64':
-      return numberWriter(argument.type, comma, argument.label);
+      return numberWriter(argument.type, argument.label);
     case 'string':
     case 'filename':
-      return stringWriter(comma, argument.label);
+      return stringWriter(argument.label);
     case 'file':
     case 'fd':
-      return fileWriter(fileKeys.file, comma, argument.label);
+      return fileWriter(fileKeys.file, argument.label);
     case 'path':
     case 'dentry':
-      return fileWriter(fileKeys.path, comma, argument.label);
+      return fileWriter(fileKeys.path, argument.label);
     case 'linux_binprm':
-      return fileWriter(fileKeys.linux_binprm, comma, argument.label);
+      return fileWriter(fileKeys.linux_binprm, argument.label);
     default:
       return undefined;
   }
@@ -70,49 +84,75 @@ const numberForms = {
   },
 } as const;
 
-function numberWriter(type: keyof typeof numberForms, comma: string, label: string): DirectWriter {
+function numberWriter(type: keyof typeof numberForms, label: string): DirectWriter {
   const form = numberForms[type];
-  const start = Buffer.from(comma + form.key);
   const end = argumentEnd(form.quote, label);
-  return (writer, { view }, value) => {
-    if (value.length < form.size) return false;
-    writer.raw(start);
-    form.write(writer, view.getUint32(value.start, true), form.size === 8 ? view.getUint32(value.start + 4, true) : 0);
-    writer.raw(end);
-    return true;
+  return {
+    start: form.key.toString(),
+    write(writer, { view }, value) {
+      if (value.length < form.size) return undefined;
+      const high = form.size === 8 ? view.getUint32(value.start + 4, true) : 0;
+      form.write(writer, view.getUint32(value.start, true), high);
+      return end;
+    },
   };
 }
 
-function stringWriter(comma: string, label: string): DirectWriter {
-  const start = Buffer.from(`${comma}${key.string}"`);
+function stringWriter(label: string): DirectWriter {
   const end = argumentEnd('"', label);
-  return (writer, { buffer, view }, value) => {
-    writer.raw(start);
-    writer.escapedWords(buffer, view, value.start, textEnd(buffer, value.start, value.length));
-    writer.raw(end);
-    return true;
+  return {
+    start: `${key.string}"`,
+    write(writer, { buffer, view }, value) {
+      writer.escapedWords(buffer, view, value.start, textEnd(buffer, value.start, value.length));
+      return end;
+    },
   };
 }
 
 /** A file with a path that was found in full. */
-function fileWriter(fileKey: Buffer, comma: string, label: string): DirectWriter {
-  const start = Buffer.from(`${comma}${fileKey}"path":"`);
-  const end = argumentEnd('', label);
-  return (writer, { buffer, view }, value) => {
-    if ((value.status & (valueStatus.UNRESOLVED | valueStatus.DELETED)) !== 0 || value.length <= fileValue.size) {
-      return false;
-    }
-    const room = value.length - fileValue.size;
-    const pathLength = Math.min(view.getUint32(value.start + fileValue.at.path_length, true), room);
-    const pathStart = value.start + fileValue.size;
-    const pathEnd = textEnd(buffer, pathStart, pathLength);
-    if (pathEnd === pathStart) return false;
-    writer.raw(start);
-    writer.escapedWords(buffer, view, pathStart, pathEnd);
-    writer.raw(pathAndPermission(view.getUint32(value.start + fileValue.at.mode, true)));
-    writer.raw(end);
-    return true;
+function fileWriter(fileKey: Buffer, label: string): DirectWriter {
+  const ends = new PathEnds(argumentEnd('', label));
+  return {
+    start: `${fileKey}"path":"`,
+    write(writer, { buffer, view }, value) {
+      if ((value.status & (valueStatus.UNRESOLVED | valueStatus.DELETED)) !== 0 || value.length <= fileValue.size) {
+        return undefined;
+      }
+      const room = value.length - fileValue.size;
+      const pathLength = Math.min(view.getUint32(value.start + fileValue.at.path_length, true), room);
+      const pathStart = value.start + fileValue.size;
+      const pathEnd = textEnd(buffer, pathStart, pathLength);
+      if (pathEnd === pathStart) return undefined;
+      writer.escapedWords(buffer, view, pathStart, pathEnd);
+      return ends.of(view.getUint32(value.start + fileValue.at.mode, true));
+    },
   };
+}
+
+/** `","permission":"-rw-r--r--"}` and the end of the argument; there are few different modes. */
+class PathEnds {
+  readonly #argumentEnd: Buffer;
+  readonly #ends = new Map<number, Buffer>();
+  #mode = -1;
+  #end: Buffer = nothing;
+
+  constructor(argumentEnd: Buffer) {
+    this.#argumentEnd = argumentEnd;
+  }
+
+  of(mode: number): Buffer {
+    if (mode !== this.#mode) {
+      this.#end = this.#find(mode & 0xffff);
+      this.#mode = mode;
+    }
+    return this.#end;
+  }
+
+  #find(mode: number): Buffer {
+    const end = this.#ends.get(mode) ?? Buffer.concat([Buffer.from('",'), encodedPermission(mode), this.#argumentEnd]);
+    this.#ends.set(mode, end);
+    return end;
+  }
 }
 
 /** What stands behind a value: the end of its member, the label, the end of the argument. */
@@ -134,15 +174,4 @@ function textEnd(bytes: Buffer, start: number, length: number): number {
   return end;
 }
 
-/** `","permission":"-rw-r--r--"}`; there are few different modes. */
-function pathAndPermission(mode: number): Buffer {
-  const relevant = mode & 0xffff;
-  let encoded = pathEnds.get(relevant);
-  if (encoded === undefined) {
-    encoded = Buffer.concat([Buffer.from('",'), encodedPermission(relevant)]);
-    pathEnds.set(relevant, encoded);
-  }
-  return encoded;
-}
-
-const pathEnds = new Map<number, Buffer>();
+const nothing = Buffer.alloc(0);

@@ -99,6 +99,9 @@ export interface HookRecord {
   readonly planId: number;
   readonly matchStart: number;
   readonly matchWords: number;
+  /** All values with their headers are `buffer[valuesStart .. valuesEnd]`. */
+  readonly valuesStart: number;
+  readonly valuesEnd: number;
   /** Where each value's bytes are, by index in the plan; undefined when the record does not have it. */
   readonly values: readonly (RecordValue | undefined)[];
   readonly callIdLow: number;
@@ -143,16 +146,16 @@ export interface LoaderRecord {
 }
 
 /** Bytes of the record at `offset` as its header says, or an error when `available` does not hold them. */
-export function recordSize(buffer: Buffer, offset: number, available: number): number | DecodeError {
-  if (offset < 0 || offset + available > buffer.length || available < recordHeader.size) return 'truncated';
-  const size = buffer.readUInt32LE(offset + recordHeader.at.size);
+export function recordSize(view: DataView, offset: number, available: number): number | DecodeError {
+  if (offset < 0 || offset + available > view.byteLength || available < recordHeader.size) return 'truncated';
+  const size = view.getUint32(offset + recordHeader.at.size, true);
   if (size < recordHeader.size) return 'inconsistent';
   return size > available ? 'truncated' : size;
 }
 
 /** `record_header.kind`; the caller has checked the size with `recordSize`. */
-export function recordKind(buffer: Buffer, offset: number): number {
-  return buffer.readUInt16LE(offset + recordHeader.at.kind);
+export function recordKind(view: DataView, offset: number): number {
+  return view.getUint16(offset + recordHeader.at.kind, true);
 }
 
 export function decodeExec(buffer: Buffer, offset: number, size: number): ExecRecord | DecodeError {

@@ -1,17 +1,19 @@
 import { ancestorGroupOf, ancestorsOf } from './ancestors.ts';
 import { type ArgumentWriter, argumentWriter } from './argument-writer.ts';
+import type { HookRecord } from './decode.ts';
 import type { EventContent } from './event-content.ts';
 import type { EventArgument, EventHook, EventSelector } from './event-plan.ts';
 import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent, ThrottleEvent } from './events.ts';
 import { JsonWriter } from './json-writer.ts';
-import { LineStarts } from './line-starts.ts';
+import { LineEnd } from './line-end.ts';
 import { signalName } from './names.ts';
 import type { EncodedProcess, Process } from './process.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
+import { type RecentCall, RecentCalls } from './recent-calls.ts';
 import { writeArgument } from './value-json.ts';
 import { returnValue } from './values.ts';
 import { verdictOf } from './verdict.ts';
-import { dateTimeBytes, type WallClock } from './wall-clock.ts';
+import type { WallClock } from './wall-clock.ts';
 
 /**
  * Encodes events as Tetragon's JSON lines (protojson with the names of the proto files): fields in the order of the
@@ -25,7 +27,7 @@ export class EventEncoder {
   /** `},"node_name":"...","time":"`, with the cluster between them if there is one. */
   readonly #envelope: Buffer;
   readonly #content: EventContent;
-  readonly #starts = new LineStarts();
+  readonly #calls = new RecentCalls();
   readonly #selectors = new WeakMap<EventSelector, EncodedSelector>();
   #selectorCount = 0;
   /** The one that was used last, and what it was for. */
@@ -169,22 +171,11 @@ export class EventEncoder {
 
   #writeHook(event: HookEvent): void {
     const { writer } = this;
-    const encoded = this.#encodedSelectorOf(event.selector);
-    this.#writeStart(event, encoded);
-    for (let index = 0; index < encoded.arguments.length; index++) encoded.arguments[index]!(writer, event.record);
-    const { returnArg } = event.selector.hook;
-    const isReturn = encoded.showsReturn && returnArg !== undefined && event.returned !== undefined;
-    const endsList = isReturn || encoded.showsMore;
-    if (endsList) writer.raw(encoded.listEnd);
-    if (isReturn) {
-      writer.raw(returnKey);
-      const value = returnValue(returnArg, event.returned.valueLow, event.returned.valueHigh);
-      writeArgument(writer, value, returnArg.label);
-    }
-    if (encoded.showsMore) this.#writeMore(event, encoded);
+    const process = this.#encoded(event.process);
+    const parent = event.parent === undefined ? undefined : this.#encoded(event.parent);
+    /* After the processes, which have times of their own. */
     const nanoseconds = this.#clock.moveTo(event.ktimeLow, event.ktimeHigh);
-    if (encoded.tailSecond !== this.#clock.second) this.#setTailSecond(encoded);
-    writer.raw(endsList ? encoded.tailAfterList : encoded.tail);
+    this.#writeHookToSecond(event, process, parent);
     writer.fraction(nanoseconds);
     writer.raw(hookEnd);
   }
@@ -192,32 +183,83 @@ export class EventEncoder {
   /** What few events have. */
   #writeMore(event: HookEvent, { data }: EncodedSelector): void {
     const { writer } = this;
-    if (data.length > 0) writer.raw(dataKey);
-    for (const write of data) write(writer, event.record);
-    if (data.length > 0) writer.raw(listEnd);
+    const [first] = data;
+    if (first !== undefined) {
+      writer.raw(dataKey);
+      writer.raw(first.start);
+      writer.raw(this.#writeArguments(data, event.record));
+      writer.raw(listEnd);
+    }
     this.#writeAncestors(event);
   }
 
-  /** All that stands before the first argument. */
-  #writeStart(event: HookEvent, selector: EncodedSelector): void {
+  /** The line up to the second of its time, which the clock has been moved to. */
+  #writeHookToSecond(event: HookEvent, process: EncodedProcess, parent: EncodedProcess | undefined): void {
     const { writer } = this;
-    const process = this.#encoded(event.process);
-    const parent = event.parent === undefined ? undefined : this.#encoded(event.parent);
-    const bytes = this.#starts.find(process, parent, event.tid, selector, selector.index);
-    if (bytes !== undefined) {
-      writer.raw(bytes);
+    const selector = this.#encodedSelectorOf(event.selector);
+    const call = this.#calls.find(process, parent, event.tid, selector, selector.index);
+    /* What else an event shows does not follow from its values. */
+    const mayRepeat = event.returned === undefined && !selector.showsMore;
+    const repeats = mayRepeat && call?.repeats(event.record) === true;
+    if (repeats && call?.line !== undefined) {
+      call.line.write(writer, this.#clock);
       return;
     }
-    const from = writer.length - writer.start;
-    this.#writeProcesses(selector.start, event, event.tid);
-    writer.raw(selector.beforeArguments);
-    const start = { process, parent, tid: event.tid, selector, selectorIndex: selector.index };
-    this.#starts.remember(start, writer, writer.start + from);
+    if (call === undefined) {
+      this.#calls.add({ process, parent, tid: event.tid, selector, selectorIndex: selector.index });
+    }
+    this.#writeStart(event, selector, call);
+    this.#writeRest(event, selector);
+    if (repeats) call?.keepLine(writer);
   }
 
-  #setTailSecond(encoded: EncodedSelector): void {
-    encoded.tail.set(this.#clock.dateTime, encoded.tail.length - dateTimeBytes);
-    encoded.tailSecond = this.#clock.second;
+  /** All that stands before the value of the first argument. */
+  #writeStart(event: HookEvent, selector: EncodedSelector, call: RecentCall | undefined): void {
+    const { writer } = this;
+    if (call?.start !== undefined) {
+      writer.raw(call.start);
+      return;
+    }
+    this.#writeProcesses(selector.start, event, event.tid);
+    writer.raw(selector.beforeArguments);
+    call?.keepStart(writer);
+  }
+
+  #writeRest(event: HookEvent, selector: EncodedSelector): void {
+    const { writer } = this;
+    const end = this.#writeArguments(selector.arguments, event.record);
+    const { returnArg } = event.selector.hook;
+    const isReturn = selector.showsReturn && returnArg !== undefined && event.returned !== undefined;
+    if (!isReturn && !selector.showsMore) {
+      selector.end.write(writer, end, this.#clock);
+      return;
+    }
+    writer.raw(end);
+    writer.raw(selector.listEnd);
+    if (isReturn) {
+      writer.raw(returnKey);
+      const value = returnValue(returnArg, event.returned.valueLow, event.returned.valueHigh);
+      writeArgument(writer, value, returnArg.label);
+    }
+    if (selector.showsMore) this.#writeMore(event, selector);
+    /* Ancestors have times of their own. */
+    this.#clock.moveTo(event.ktimeLow, event.ktimeHigh);
+    selector.endAfterList.write(writer, nothing, this.#clock);
+  }
+
+  /** Writes the arguments from the value of the first up to that of the last; returns what has to follow it. */
+  #writeArguments(writers: readonly ArgumentWriter[], record: HookRecord): Buffer {
+    const { writer } = this;
+    let end: Buffer = nothing;
+    for (let index = 0; index < writers.length; index++) {
+      const argument = writers[index]!;
+      if (index > 0) {
+        writer.raw(end);
+        writer.raw(argument.start);
+      }
+      end = argument.write(writer, record);
+    }
+    return end;
   }
 
   #encodedSelectorOf(selector: EventSelector): EncodedSelector {
@@ -238,7 +280,7 @@ interface EncodedSelector {
   /** Another one for each selector. */
   readonly index: number;
   readonly start: Buffer;
-  /** Up to the first argument. */
+  /** Up to the value of the first argument. */
   readonly beforeArguments: Buffer;
   readonly arguments: readonly ArgumentWriter[];
   readonly showsReturn: boolean;
@@ -247,12 +289,10 @@ interface EncodedSelector {
   readonly data: readonly ArgumentWriter[];
   /** `]`, or nothing when the hook has no arguments. */
   readonly listEnd: Buffer;
-  /** `listEnd` and all that follows, up to the date and the second of the event's time. */
-  readonly tail: Buffer;
-  /** The same bytes without `listEnd`. */
-  readonly tailAfterList: Buffer;
-  /** Second whose date and time are in `tail`. */
-  tailSecond: number;
+  /** What follows the arguments. */
+  readonly end: LineEnd;
+  /** What follows the end of the list of arguments, and what stands between. */
+  readonly endAfterList: LineEnd;
 }
 
 function encodeSelector(
@@ -265,20 +305,19 @@ function encodeSelector(
   const { before, after } = selectorMembers(selector, withVerdict);
   const writers = (args: readonly EventArgument[]): ArgumentWriter[] =>
     args.map((argument, position) => argumentWriter(argument, position === 0));
-  const listEnd = Buffer.from(hook.args.length > 0 ? ']' : '');
-  const tail = Buffer.concat([listEnd, Buffer.from(after), envelope, Buffer.alloc(dateTimeBytes)]);
+  const [first, ...others] = writers(hook.args);
+  const listEndText = first === undefined ? '' : ']';
   return {
     index,
     start: Buffer.from(`{"process_${hook.event}":{"process":`),
-    beforeArguments: Buffer.from(hook.args.length > 0 ? `${before},"args":[` : before),
-    arguments: writers(hook.args),
+    beforeArguments: Buffer.from(first === undefined ? before : `${before},"args":[${first.start}`),
+    arguments: first === undefined ? [] : [first, ...others],
     showsReturn: hook.event === 'kprobe',
     showsMore: hook.data !== undefined || ancestors?.has(hook.event) === true,
     data: writers(hook.data ?? []),
-    listEnd,
-    tail,
-    tailAfterList: tail.subarray(listEnd.length),
-    tailSecond: Number.NaN,
+    listEnd: Buffer.from(listEndText),
+    end: new LineEnd(Buffer.concat([Buffer.from(listEndText + after), envelope])),
+    endAfterList: new LineEnd(Buffer.concat([Buffer.from(after), envelope])),
   };
 }
 
@@ -380,3 +419,4 @@ const listEnd = Buffer.from(']');
 const returnKey = Buffer.from(',"return":');
 const lineEnd = Buffer.from('"}\n');
 const hookEnd = Buffer.from('Z"}\n');
+const nothing = Buffer.alloc(0);

@@ -189,8 +189,7 @@ export class EventPipeline implements RecordHandler {
   /** Takes one record: `buffer[offset .. offset + length]`. Never throws because of what is in it, but says so. */
   handle(buffer: Buffer, offset: number, length: number): DecodeError | undefined {
     this.#records++;
-    const size = recordSize(buffer, offset, length);
-    const error = typeof size === 'string' ? size : this.#handleRecord(buffer, offset, size);
+    const error = this.#handleRecord(buffer, offset, length);
     if (error !== undefined) this.#decodeErrors[error]++;
     return error;
   }
@@ -251,14 +250,27 @@ export class EventPipeline implements RecordHandler {
     };
   }
 
-  #handleRecord(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
-    const ktime = offset + recordHeader.at.ktime;
-    this.#endThrottles(buffer.readUInt32LE(ktime), buffer.readUInt32LE(ktime + 4));
-    return this.#dispatch(buffer, offset, size);
+  #handleRecord(buffer: Buffer, offset: number, length: number): DecodeError | undefined {
+    const view = this.#hooks.viewOf(buffer);
+    const size = recordSize(view, offset, length);
+    if (typeof size === 'string') return size;
+    if (!this.#throttles.isIdle) {
+      const ktime = offset + recordHeader.at.ktime;
+      this.#endThrottles(view.getUint32(ktime, true), view.getUint32(ktime + 4, true));
+    }
+    const kind = recordKind(view, offset);
+    return kind === recordKinds.HOOK
+      ? this.#decodeHook(buffer, offset, size)
+      : this.#dispatch(kind, buffer, offset, size);
   }
 
-  #dispatch(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
-    switch (recordKind(buffer, offset)) {
+  #decodeHook(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
+    const error = this.#hooks.decode(buffer, offset, size);
+    return error === undefined ? this.#handleHook(this.#hooks.record, offset, size) : error;
+  }
+
+  #dispatch(kind: number, buffer: Buffer, offset: number, size: number): DecodeError | undefined {
+    switch (kind) {
       case recordKinds.EXEC: {
         const record = decodeExec(buffer, offset, size);
         return typeof record === 'string' ? record : this.#handleExec(record);
@@ -270,10 +282,6 @@ export class EventPipeline implements RecordHandler {
       case recordKinds.EXIT: {
         const record = decodeExit(buffer, offset, size);
         return typeof record === 'string' ? record : this.#handleExit(record.header, record.code);
-      }
-      case recordKinds.HOOK: {
-        const error = this.#hooks.decode(buffer, offset, size);
-        return error === undefined ? this.#handleHook(this.#hooks.record, offset, size) : error;
       }
       case recordKinds.RETURN: {
         const record = decodeReturn(buffer, offset, size);
@@ -378,7 +386,6 @@ export class EventPipeline implements RecordHandler {
   }
 
   #endThrottles(ktimeLow: number, ktimeHigh: number): void {
-    if (this.#throttles.isIdle) return;
     for (const event of this.#throttles.endedBy(ktimeLow, ktimeHigh)) this.#emit(event);
   }
 
@@ -503,11 +510,15 @@ export class EventPipeline implements RecordHandler {
 
   #emit(event: Event): void {
     this.#events++;
+    if (this.#typed.length > 0) this.#emitTyped(event);
+    if (this.#lines.length === 1) this.#emitLine(event, this.#lines[0]!);
+    else if (this.#lines.length > 1) this.#emitLines(event);
+  }
+
+  #emitTyped(event: Event): void {
     for (const sink of this.#typed) {
       if (sink.accepts === undefined || sink.accepts(event)) sink.write(event);
     }
-    if (this.#lines.length === 1) this.#emitLine(event, this.#lines[0]!);
-    else if (this.#lines.length > 1) this.#emitLines(event);
   }
 
   /** Makes the line where its sink sends it from, if it can be. */

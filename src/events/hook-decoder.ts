@@ -35,6 +35,8 @@ export class HookDecoder {
       planId: 0,
       matchStart: 0,
       matchWords: 0,
+      valuesStart: 0,
+      valuesEnd: 0,
       values: this.#values,
       callIdLow: 0,
       callIdHigh: 0,
@@ -42,15 +44,21 @@ export class HookDecoder {
     this.record = this.#record;
   }
 
-  /** Decodes `buffer[offset .. offset + size]`, of which `recordSize` has checked the size, into `record`. */
-  decode(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
-    if (size < hookRecord.size) return 'truncated';
+  /** The bytes of a buffer that records are in; made when it is another one than before. */
+  viewOf(buffer: Buffer): DataView {
     const record = this.#record;
     if (record.buffer !== buffer) {
       record.buffer = buffer;
       record.view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
     }
-    const { view } = record;
+    return record.view;
+  }
+
+  /** Decodes `buffer[offset .. offset + size]`, of which `recordSize` has checked the size, into `record`. */
+  decode(buffer: Buffer, offset: number, size: number): DecodeError | undefined {
+    if (size < hookRecord.size) return 'truncated';
+    const record = this.#record;
+    const view = this.viewOf(buffer);
     const at = hookRecord.at;
     record.planId = view.getUint32(offset + at.plan_id, true);
     record.matchWords = view.getUint16(offset + at.match_words, true);
@@ -58,8 +66,14 @@ export class HookDecoder {
     record.callIdLow = view.getUint32(offset + at.call_id, true);
     record.callIdHigh = view.getUint32(offset + at.call_id + 4, true);
     this.#decodeHeader(view, offset);
-    const valueStart = record.matchStart + record.matchWords * 8;
-    return this.#decodeValues(view, valueStart, offset + size, view.getUint16(offset + at.value_count, true));
+    record.valuesStart = record.matchStart + record.matchWords * 8;
+    record.valuesEnd = offset + size;
+    return this.#decodeValues(
+      view,
+      record.valuesStart,
+      record.valuesEnd,
+      view.getUint16(offset + at.value_count, true),
+    );
   }
 
   #decodeHeader(view: DataView, offset: number): void {

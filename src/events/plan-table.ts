@@ -13,6 +13,8 @@ export class PlanTable {
   readonly #graceSeconds: number;
   readonly #entries = new Map<number, PlanEntry>();
   #retired = 0;
+  /** What was found last: records of one plan come in a row. */
+  #found: EventPlan | undefined;
 
   constructor(graceSeconds: number) {
     this.#graceSeconds = graceSeconds;
@@ -38,13 +40,15 @@ export class PlanTable {
   /** The plan of a record, which also tells what time it is. */
   find(planId: number, header: RecordHeader): EventPlan | undefined {
     if (this.#retired > 0) this.#forget(approximateSeconds(header.ktimeLow, header.ktimeHigh));
-    return this.#entries.get(planId)?.plan;
+    if (this.#found?.planId !== planId) this.#found = this.#entries.get(planId)?.plan;
+    return this.#found;
   }
 
   #forget(now: number): void {
     for (const [planId, entry] of this.#entries) {
       if (now <= entry.deadline) continue;
       this.#entries.delete(planId);
+      this.#found = undefined;
       this.#retired--;
     }
   }

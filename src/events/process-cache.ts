@@ -77,6 +77,8 @@ export class ProcessCache {
   /** The latest execution of each tgid; older ones hang on it by `older`. */
   readonly #byTgid = new Map<number, Process>();
   readonly #arena = new ByteArena();
+  /** What was asked for last: records of one process come in a row. */
+  #found: Process | undefined;
   #size = 0;
   /** Ended processes in the order of their end; `#endedStart` is the first that counts. */
   #ended: EndedProcess[] = [];
@@ -98,11 +100,21 @@ export class ProcessCache {
   }
 
   find(tgid: number, ktimeLow: number, ktimeHigh: number): Process | undefined {
+    const found = this.#found;
+    if (found !== undefined && found.tgid === tgid && found.ktimeLow === ktimeLow && found.ktimeHigh === ktimeHigh) {
+      found.touched = true;
+      return found;
+    }
+    return this.#search(tgid, ktimeLow, ktimeHigh);
+  }
+
+  #search(tgid: number, ktimeLow: number, ktimeHigh: number): Process | undefined {
     let process = this.#byTgid.get(tgid);
     while (process !== undefined && (process.ktimeLow !== ktimeLow || process.ktimeHigh !== ktimeHigh)) {
       process = process.older;
     }
     if (process !== undefined) process.touched = true;
+    this.#found = process;
     return process;
   }
 
@@ -314,6 +326,7 @@ export class ProcessCache {
     }
     if (older?.ktimeLow === process.ktimeLow && older.ktimeHigh === process.ktimeHigh) {
       const replaced = older;
+      this.#found = undefined;
       older = older.older;
       this.#size--;
       this.#held.delete(replaced);
@@ -413,6 +426,7 @@ export class ProcessCache {
       current = current.older;
     }
     if (current === undefined) return false;
+    this.#found = undefined;
     if (newer !== undefined) newer.older = process.older;
     else if (process.older !== undefined) this.#byTgid.set(process.tgid, process.older);
     else this.#byTgid.delete(process.tgid);

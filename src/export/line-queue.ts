@@ -18,6 +18,8 @@ export class LineQueue {
   readonly maxBytes: number;
   readonly #chunkBytes: number;
   readonly #chunks: Chunk[] = [];
+  /** Of them. */
+  #last: Chunk | undefined;
   /** Used-up chunks: at a steady rate nothing is allocated, and no new memory is touched. */
   readonly #spares: Chunk[] = [];
 
@@ -36,10 +38,10 @@ export class LineQueue {
   /** The same without the limit, for the few lines that say what was refused. */
   appendAlways(line: Buffer, start: number, end: number): void {
     const size = end - start;
-    let chunk = this.#chunks.at(-1);
+    let chunk = this.#last;
     if (chunk === undefined || chunk.end + size > chunk.bytes.length) {
       chunk = this.#newChunk(size);
-      this.#chunks.push(chunk);
+      this.#push(chunk);
     }
     /* Through a view: half the cost of copying a range. */
     chunk.bytes.set(line.subarray(start, end), chunk.end);
@@ -54,7 +56,7 @@ export class LineQueue {
    */
   lend(): LinePlace | undefined {
     if (this.bytes + lentBytes > this.maxBytes || this.#chunkBytes < smallestLentChunk) return undefined;
-    const last = this.#chunks.at(-1);
+    const last = this.#last;
     if (last !== undefined && last.end + lentBytes <= last.bytes.length) return last;
     if (this.#spares.length === 0) this.#spares.push(newChunk(this.#chunkBytes));
     return this.#spares.at(-1);
@@ -62,11 +64,11 @@ export class LineQueue {
 
   /** Adds the line that was made at the place that `lend` gave. */
   takeLine(place: LinePlace, end: number): void {
-    let chunk = this.#chunks.at(-1);
+    let chunk = this.#last;
     if (chunk !== place) {
       chunk = this.#spares.pop();
       if (chunk !== place || chunk === undefined) throw new Error('a line was made at a place that was not lent');
-      this.#chunks.push(chunk);
+      this.#push(chunk);
     }
     this.bytes += end - chunk.end;
     chunk.end = end;
@@ -116,6 +118,7 @@ export class LineQueue {
       return lines;
     }
     this.#chunks.shift();
+    if (chunk === this.#last) this.#last = undefined;
     const { lines } = chunk;
     if (chunk.bytes.length === this.#chunkBytes && this.#spares.length < mostSpares) this.#spares.push(emptied(chunk));
     return lines;
@@ -134,8 +137,14 @@ export class LineQueue {
     let lines = 0;
     for (const chunk of this.#chunks) lines += chunk.lines;
     this.#chunks.length = 0;
+    this.#last = undefined;
     this.bytes = 0;
     return lines;
+  }
+
+  #push(chunk: Chunk): void {
+    this.#chunks.push(chunk);
+    this.#last = chunk;
   }
 
   #newChunk(size: number): Chunk {
