@@ -1,4 +1,3 @@
-import { recordKind } from '../events/decode.ts';
 import type { RecordHandler } from '../events/event-pipeline.ts';
 import { recordHeader, recordKinds } from '../events/wire.ts';
 import { bootTimeNs } from '../kernel/system.ts';
@@ -91,7 +90,8 @@ export class RecordMeter {
 }
 
 function opcodeOf(buffer: Buffer, offset: number, length: number): number {
-  return length < recordHeader.size ? 0 : (opcodeOfKind[recordKind(buffer, offset)] ?? 0);
+  if (length < recordHeader.size) return 0;
+  return opcodeOfKind[buffer.readUInt16LE(offset + recordHeader.at.kind)] ?? 0;
 }
 
 const opcodeOfKind: number[] = [];

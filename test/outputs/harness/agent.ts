@@ -44,11 +44,8 @@ export class TestAgent {
     writeFileSync(join(folder, 'outputs.yaml'), outputs);
     const files = ['--policy', join(folder, 'policy.yaml'), '--outputs', join(folder, 'outputs.yaml')];
     const more = ['--metrics-server', 'localhost:0', '--log-level', 'info', ...options];
-    /* What begins with JATAI_ sets an option of the agent. */
-    const { JATAI_RECEIVER_STOP_SECONDS: _, ...env } = process.env;
     const child = spawn(join(repositoryRoot, 'bin/jatai'), ['run', ...files, ...more], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env,
     });
     const agent = new TestAgent(child);
     await until(() => agent.messages.includes('"address"') || child.exitCode !== null);
@@ -134,5 +131,5 @@ export function fileOutput(path: string): string {
 export const shortEvents =
   'sequenceNumbers: true, fieldFilters: [{fields: process.pid}], allowList: [{event_set: [PROCESS_TRACEPOINT]}]';
 
-/** How long a receiver is away, in milliseconds. A minute and more: JATAI_RECEIVER_STOP_SECONDS=60. */
-export const outageMs = 1000 * Number(process.env['JATAI_RECEIVER_STOP_SECONDS'] ?? 5);
+/** How long a receiver is away, in milliseconds. A minute and more: OUTAGE_SECONDS=60. */
+export const outageMs = 1000 * Number(process.env['OUTAGE_SECONDS'] ?? 5);
