@@ -47,6 +47,7 @@ test.skipIf(whyNot !== undefined)(
     await Promise.all(receivers.map((receiver) => receiver.start()));
     await sleep(1000);
     await stopCalls();
+    for (const name of ['grpc-small', 'kafka-small']) await agent.finalDrops(name);
     for (const name of Object.keys(cases)) {
       await until(async () => (await agent.perOutput('jatai_output_buffer_bytes'))[name] === 0, 60_000 + 2 * outageMs);
     }
@@ -91,8 +92,11 @@ function toKafka(address: string): string {
   return `type: kafka, brokers: ["${address}"], topic: events`;
 }
 
-function fromOtlp({ records }: OtlpReceiver): Pick<Case, 'count' | 'texts'> {
-  return { count: () => records.length, texts: () => records.map(({ body }) => JSON.stringify(body)) };
+function fromOtlp(receiver: OtlpReceiver): Pick<Case, 'count' | 'texts'> {
+  return {
+    count: () => receiver.records.length,
+    texts: () => receiver.records.map(({ body }) => JSON.stringify(body)),
+  };
 }
 
 function fromKafka({ messages }: KafkaConsumer): Pick<Case, 'count' | 'texts'> {

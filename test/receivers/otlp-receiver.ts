@@ -36,12 +36,12 @@ export interface OtlpReceiver extends AsyncDisposable {
   readonly records: readonly ReceivedRecord[];
   /** Headers of the last request. */
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Called for each request with the number of its records. */
-  answer: (records: number) => OtlpAnswer;
+  /** Called for each request with the number of its records; without it all are taken. */
+  answer: ((records: number) => OtlpAnswer) | undefined;
   /** Numbers of records of the requests that were taken. */
   readonly requests: readonly number[];
   /** How long it takes for a request with so many records. */
-  delayMs: (records: number) => number;
+  delayMs: ((records: number) => number) | undefined;
   /** Ends all connections and takes no more. */
   stop(): Promise<void>;
   /** On the same port. */
@@ -57,11 +57,20 @@ export interface ReceiverTls {
 
 abstract class Receiver implements OtlpReceiver {
   port = 0;
-  readonly records: ReceivedRecord[] = [];
   headers: Record<string, unknown> = {};
-  readonly requests: number[] = [];
-  answer: (records: number) => OtlpAnswer = () => ({});
-  delayMs: (records: number) => number = () => 0;
+  answer: ((records: number) => OtlpAnswer) | undefined;
+  delayMs: ((records: number) => number) | undefined;
+  readonly #requests: ReceivedRecord[][] = [];
+  /** Decoded when somebody looks: under load that takes longer than the agent needs to encode. */
+  readonly #encoded: Buffer[] = [];
+
+  get records(): readonly ReceivedRecord[] {
+    return this.#decoded().flat();
+  }
+
+  get requests(): readonly number[] {
+    return this.#decoded().map(({ length }) => length);
+  }
 
   abstract start(): Promise<void>;
   abstract stop(): Promise<void>;
@@ -71,14 +80,21 @@ abstract class Receiver implements OtlpReceiver {
   }
 
   protected async take(request: Buffer): Promise<OtlpAnswer> {
+    if (this.answer === undefined && this.delayMs === undefined) {
+      this.#encoded.push(request);
+      return {};
+    }
     const records = decodeRequest(request);
-    const delayMs = this.delayMs(records.length);
+    const delayMs = this.delayMs?.(records.length) ?? 0;
     if (delayMs > 0) await sleep(delayMs, undefined, { ref: false });
-    const answer = this.answer(records.length);
-    if (answer.status !== undefined) return answer;
-    this.records.push(...records.slice(answer.rejected ?? 0));
-    this.requests.push(records.length);
+    const answer = this.answer?.(records.length) ?? {};
+    if (answer.status === undefined) this.#decoded().push(records.slice(answer.rejected ?? 0));
     return answer;
+  }
+
+  #decoded(): ReceivedRecord[][] {
+    this.#requests.push(...this.#encoded.splice(0).map(decodeRequest));
+    return this.#requests;
   }
 }
 
