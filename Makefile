@@ -2,6 +2,7 @@
 # make build   compiles the BPF objects, the bundle of the sources and the trigger programs of the tests into build/
 # make run     starts the agent with the default policies; HOST=1 insists on this machine's kernel
 # make test    checks and all tests, those in virtual machines included
+# make flood  makes RATE=200000 events a second for SECONDS=30: a file and a live client must get them all
 # make soak   runs the agent under mixed load for MINUTES=30 on this machine and judges losses and memory
 # make vm      KERNEL=5.10|6.1|6.12|7 CMD='...' runs a command on another kernel; without CMD a shell.
 #              More settings: OUT=DIR CPUS=N MEM=MB INIT=systemd APPEND=WORDS ICOUNT=1 TIMEOUT=SECONDS TERMINAL=1 CONSOLE=1
@@ -30,7 +31,7 @@ bpf_flags = -target bpf -g -O2 -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(bpf_arch
 
 programs := $(patsubst test/programs/%.c,build/programs/%,$(wildcard test/programs/*.c))
 
-.PHONY: deb setup build bundle run test soak vm vm-run check format bench setup-bench clean
+.PHONY: deb flood setup build bundle run test soak vm vm-run check format bench setup-bench clean
 .DEFAULT_GOAL := build
 
 setup:
@@ -83,6 +84,9 @@ test: build
 
 soak: build
 	@node test/soak/soak.ts --minutes $(or $(MINUTES),30)
+
+flood: build
+	@node test/soak/flood.ts --rate $(or $(RATE),200000) --seconds $(or $(SECONDS),30)
 
 deb: build
 	@scripts/deb.sh

@@ -125,7 +125,7 @@ export class BufferedOutput implements LineOutput {
     const isWriting = this.#state === 'writing' || this.#state === 'pacing';
     return (
       isWriting &&
-      this.#queue.bytes > this.#queue.maxBytes / 4 &&
+      this.#queue.bytes > Math.min(this.#queue.maxBytes / 4, behindBytes) &&
       performance.now() - this.#lastWriteStart < slowWriteMs
     );
   }
@@ -312,6 +312,8 @@ export class BufferedOutput implements LineOutput {
 
 const defaultBatchBytes = 128 * 1024;
 export const defaultBufferBytes = 64 * 1024 * 1024;
+/** Chunks in memory that was used before are cheap, new ones cost more than what is written into them: so few may wait. */
+const behindBytes = 2 * 1024 * 1024;
 const paceMs = 5;
 /** A write that takes longer than this is not going on but stuck. */
 const slowWriteMs = 1000;

@@ -165,8 +165,8 @@ function emptied(chunk: Chunk): Chunk {
   return chunk;
 }
 
-/** What a batch of the ring needs. */
-const mostSpares = 16;
+/** What waits while a file is written, and a batch of the ring. */
+const mostSpares = 32;
 /** Longer lines are made elsewhere and copied. */
 const lentBytes = 8 * 1024;
 /** So that what stays free at the end of chunks is little. */

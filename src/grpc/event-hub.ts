@@ -86,6 +86,14 @@ export class EventHub implements TypedSink {
     }
   }
 
+  /** Events may wait in the ring for clients that take what they get; those that read nothing delay nobody. */
+  isBehind(): boolean {
+    for (const { stream } of this.#subscribers) {
+      if (stream.isBehind) return true;
+    }
+    return false;
+  }
+
   flush(): void {
     for (const { stream } of this.#subscribers) {
       if (stream.unreported > 0) this.#reportLoss(stream);

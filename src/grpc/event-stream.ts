@@ -25,6 +25,7 @@ export class EventStream {
   /** The buffer that is on its way, to be used again afterwards. */
   #spare: Buffer = empty;
   #sending = false;
+  #sentAt = 0;
   #closed = false;
   /** Events so far. */
   #events = 0;
@@ -57,6 +58,11 @@ export class EventStream {
     return this.#length <= this.#options.maxBytes / 2;
   }
 
+  /** Whether much waits although the client takes what it gets: it would keep up with a little time. */
+  get isBehind(): boolean {
+    return this.#sending && this.#length > this.#options.maxBytes / 4 && performance.now() - this.#sentAt < stuckMs;
+  }
+
   /** Sends what waits, unless something is on its way. */
   flush(): void {
     if (this.#sending || this.#length === 0 || this.#closed) return;
@@ -66,6 +72,7 @@ export class EventStream {
     this.#spare = empty;
     this.#length = 0;
     this.#sending = true;
+    this.#sentAt = performance.now();
     this.#options.send(frames, () => {
       this.#sending = false;
       this.#spare = sent.length > idleBytes ? empty : sent;
@@ -125,5 +132,7 @@ const empty = Buffer.alloc(0);
 const firstBytes = 16 * 1024;
 /** Collected before it is sent without waiting for `flush`. */
 const batchBytes = 64 * 1024;
+/** A client that takes nothing for so long is not slow but stuck. */
+const stuckMs = 500;
 /** Larger buffers are given back after use. */
 const idleBytes = 256 * 1024;
