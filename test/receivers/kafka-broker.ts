@@ -81,9 +81,24 @@ export interface KafkaConsumer extends AsyncDisposable {
 /** Follows a topic from its beginning, over stops of the broker. */
 export function consumeKafka({ address }: KafkaBroker, topic: string): KafkaConsumer {
   const settings = ['reconnect.backoff.max.ms=200', 'topic.metadata.refresh.interval.ms=500'];
+  /* It ends with the process of the tests, also when that is killed. */
   const child = spawn(
-    'kcat',
-    ['-C', '-q', '-u', '-E', '-J', '-b', address, '-t', topic, ...settings.flatMap((setting) => ['-X', setting])],
+    'setpriv',
+    [
+      '--pdeathsig',
+      'KILL',
+      'kcat',
+      '-C',
+      '-q',
+      '-u',
+      '-E',
+      '-J',
+      '-b',
+      address,
+      '-t',
+      topic,
+      ...settings.flatMap((setting) => ['-X', setting]),
+    ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const messages: ConsumedMessage[] = [];
