@@ -5,9 +5,10 @@ import { BtfFile } from '../ebpf/btf-reader.ts';
 import { readElfSection } from '../ebpf/elf-reader.ts';
 import type { EnvironmentSettings } from '../events/environment.ts';
 import type { EventContent } from '../events/event-content.ts';
-import { EventPipeline, type PipelineCounters, type RecordHandler } from '../events/event-pipeline.ts';
+import { EventPipeline, type RecordHandler } from '../events/event-pipeline.ts';
 import type { EventSink } from '../events/event-sink.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
+import type { PipelineCounters } from '../events/pipeline-counters.ts';
 import type { ProcessCache } from '../events/process-cache.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
 import type { ArgumentRedactor } from '../events/redact-arguments.ts';
@@ -27,6 +28,7 @@ import type { KeptBase } from './kept-base.ts';
 import type { KeptObjects } from './kept-objects.ts';
 import type { KeptPlan } from './kept-plans.ts';
 import { LoaderSensor } from './loader-sensor.ts';
+import { LossReport } from './loss-report.ts';
 import {
   type GenerationTimes,
   type Observation,
@@ -75,28 +77,6 @@ export interface AgentCounters {
   readonly pipeline: PipelineCounters;
 }
 
-/** Counters that mean an event, or part of one, did not get through. */
-const lossCounters = [
-  'RING_FULL_EXEC',
-  'RING_FULL_FORK',
-  'RING_FULL_EXIT',
-  'RING_FULL_HOOK',
-  'RING_FULL_RETURN',
-  'RING_FULL_DATA',
-  'RING_FULL_DENIAL',
-  'SHARE_USED_DENIAL',
-  'RING_FULL_THROTTLE',
-  'RING_FULL_LOADER',
-  'FRAME_EXHAUSTED',
-  'REFUSED_UNEXAMINED',
-  'RECORD_OVERFLOW',
-  'PROCESS_MAP_FULL',
-  'SIGNAL_FAILED',
-  'PENDING_FULL',
-] as const satisfies readonly (keyof typeof counterIndexes)[];
-/** Events that `--cgroup-rate` held back. */
-const throttleCounters = ['THROTTLED_EXEC', 'THROTTLED_EXIT', 'THROTTLED_HOOK', 'THROTTLED_LOADER'] as const;
-const reportedCounters = [...lossCounters, ...throttleCounters] as const;
 /** Outputs write between batches: the events of one must fit their buffers, also when every one has long arguments. */
 const batchRecords = 1024;
 const housekeepingIntervalMs = 1000;
@@ -117,7 +97,7 @@ export class Agent {
   readonly #rings: RingReader;
   readonly #policies: PolicyManager;
   readonly #timer: NodeJS.Timeout;
-  readonly #reported = new Map<string, number>();
+  readonly #losses: LossReport;
   readonly #runDirectory: RunDirectory | undefined;
   readonly #identities: ProcessIdentities | undefined;
   #identitiesSavedAtMs = performance.now();
@@ -202,6 +182,13 @@ export class Agent {
       batchLimit: batchRecords,
       ready: () => !this.#pipeline.isBehind() || this.#isRingFilling(),
     });
+    this.#losses = new LossReport({
+      kernel: (index) => this.#maps.counter(index),
+      pipeline: () => this.#pipeline.counters(),
+      missedRuns: () => this.#missedRuns(),
+      kept: this.#base?.reported,
+      log: options.log,
+    });
     this.#timer = setInterval(() => this.#keepHouse(), housekeepingIntervalMs);
   }
 
@@ -279,7 +266,6 @@ export class Agent {
     if (base === undefined) return;
     this.#inherited = [...base.plans.load().values()];
     for (const { events } of this.#inherited) this.#pipeline.addPlan(events);
-    for (const name of reportedCounters) this.#reported.set(name, Number(base.reported[counterIndexes[name]]));
     if (base.isAdopted) this.#options.log.info({ programs: this.#inherited.length }, 'took over from an earlier agent');
   }
 
@@ -325,7 +311,7 @@ export class Agent {
     this.#closed = true;
     this.#runDirectory?.close();
     clearInterval(this.#timer);
-    this.#reportLosses();
+    this.#losses.report();
     this.#drain();
     this.#saveIdentities();
     this.#table.close();
@@ -334,7 +320,7 @@ export class Agent {
     this.#drain();
     this.#rings.close();
     this.#pipeline.close();
-    this.#reportDrops();
+    this.#losses.reportDrops();
     this.#maps.close();
     this.#base?.close();
     this.#options.kept?.close();
@@ -375,7 +361,7 @@ export class Agent {
     this.#pipeline.flush();
     this.#pipeline.clock.setOffset(bootTimeOffsetNs());
     this.#base?.plans.removeRetired();
-    this.#reportLosses();
+    this.#losses.report();
     if (performance.now() - this.#identitiesSavedAtMs >= identitiesIntervalMs) this.#saveIdentities();
   }
 
@@ -388,41 +374,7 @@ export class Agent {
     });
   }
 
-  /** Says once a second what was lost since the last time, by cause. */
-  #reportLosses(): void {
-    this.#reportDrops();
-    this.#reportGrowth(
-      this.#missedRuns(),
-      'the kernel skipped programs while another task was preempted inside: calls went unseen',
-    );
-  }
-
   #missedRuns(): [place: string, count: number][] {
     return [...this.#sensors.missedRuns(), ...this.#loader.missedRuns(), ...this.#table.missedRuns()];
-  }
-
-  #reportDrops(): void {
-    this.#reportGrowth(this.#kernelCounts(lossCounters), 'the kernel side dropped events');
-    this.#reportGrowth(this.#kernelCounts(throttleCounters), 'events were held back by the rate limit of their cgroup');
-    if (this.#base !== undefined)
-      for (const name of reportedCounters)
-        this.#base.reported[counterIndexes[name]] = BigInt(this.#reported.get(name) ?? 0);
-    const { decodeErrors, unknownPlans, unknownSelectors, processLosses } = this.#pipeline.counters();
-    const agent = Object.entries({ ...decodeErrors, unknownPlans, unknownSelectors, processLosses });
-    this.#reportGrowth(agent, 'the agent could not use records');
-  }
-
-  #kernelCounts(names: readonly (keyof typeof counterIndexes)[]): [string, number][] {
-    return names.map((name) => [name, this.#maps.counter(counterIndexes[name])]);
-  }
-
-  #reportGrowth(counts: readonly (readonly [string, number])[], message: string): void {
-    const grown: Record<string, number> = {};
-    for (const [name, count] of counts) {
-      const known = this.#reported.get(name) ?? 0;
-      if (count > known) grown[name] = count - known;
-      this.#reported.set(name, count);
-    }
-    if (Object.keys(grown).length > 0) this.#options.log.warn({ lost: grown }, message);
   }
 }

@@ -1,4 +1,4 @@
-import type { PipelineCounters } from '../events/event-pipeline.ts';
+import type { PipelineCounters } from '../events/pipeline-counters.ts';
 import type { ProgramStats } from '../kernel/program-stats.ts';
 import type { LiveHook } from './hook-table.ts';
 import type { HookEntry, PolicyEntry, ProgramEntry } from './hooks-file.ts';

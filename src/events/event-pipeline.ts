@@ -19,14 +19,16 @@ import {
 } from './decode.ts';
 import { type EnvironmentSettings, keepEnvironment } from './environment.ts';
 import type { EventContent } from './event-content.ts';
+import { EventDelivery } from './event-delivery.ts';
 import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan, EventSelector } from './event-plan.ts';
-import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
+import type { EventSink } from './event-sink.ts';
 import type { Event, HookEvent } from './events.ts';
 import { type AssembledExec, ExecAssembler, execInRecord, maxPending } from './exec-assembler.ts';
 import { HeldLoads } from './held-loads.ts';
 import { HookDecoder } from './hook-decoder.ts';
 import { MatchCounts } from './match-counts.ts';
+import type { PipelineCounters } from './pipeline-counters.ts';
 import { PlanTable } from './plan-table.ts';
 import type { Process } from './process.ts';
 import { ProcessCache } from './process-cache.ts';
@@ -65,41 +67,6 @@ export interface RecordHandler {
   handle(buffer: Buffer, offset: number, length: number): DecodeError | undefined;
 }
 
-/** Everything that was dropped, cut or not understood on the way from the ring to the sinks, since the start. */
-export interface PipelineCounters {
-  readonly records: number;
-  readonly events: number;
-  readonly decodeErrors: Readonly<Record<DecodeError, number>>;
-  /** Records of a plan that was never added, or retired too long ago. */
-  readonly unknownPlans: number;
-  /** Matched selectors that the plan does not have. */
-  readonly unknownSelectors: number;
-  /** Events whose process is known by its id alone. */
-  readonly unknownProcesses: number;
-  /** Matches of selectors with `NoPost`. */
-  readonly notPosted: number;
-  /** Matches that `matchReturnArgs` refused. */
-  readonly returnsFiltered: number;
-  /** Calls whose return was awaited, and those that it came for, by function or tracepoint. */
-  readonly awaitedReturns: number;
-  readonly joinedReturns: Readonly<Record<string, number>>;
-  readonly orphanReturns: number;
-  /** Calls reported without their return value. */
-  readonly unreturnedCalls: number;
-  /** Programs whose arguments come in several records: now, at most, and those that had to make room. */
-  readonly waitingArguments: number;
-  readonly waitingArgumentsLimit: number;
-  readonly evictedArguments: number;
-  readonly orphanArguments: number;
-  readonly truncatedArguments: number;
-  /** Cgroups whose events were held back, and are not any more. */
-  readonly throttleStarts: number;
-  readonly throttleStops: number;
-  readonly processEvictions: number;
-  /** Those of them that later events could have referred to. */
-  readonly processLosses: number;
-}
-
 /**
  * From ring records to sinks: decodes each record, keeps the processes, waits for returns and long arguments, and
  * makes one event for each selector that matched.
@@ -112,9 +79,7 @@ export class EventPipeline implements RecordHandler {
   readonly matches = new MatchCounts();
   readonly #redact: ArgumentRedactor | undefined;
   readonly #environment: EnvironmentSettings | undefined;
-  readonly #lines: readonly LineSink[];
-  readonly #typed: readonly TypedSink[];
-  readonly #encoder: EventEncoder;
+  readonly #delivery: EventDelivery;
   readonly #plans: PlanTable;
   readonly #hooks = new HookDecoder();
   /** For calls that were waiting for their return, which the record that is being handled may end. */
@@ -161,11 +126,10 @@ export class EventPipeline implements RecordHandler {
       withVerdict,
       clusterName,
     };
-    this.#encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName, this.encoding);
+    const encoder = new EventEncoder(new ProcessEncoder(this.encoding), this.clock, nodeName, this.encoding);
+    this.#delivery = new EventDelivery(options.sinks, encoder);
     this.#plans = new PlanTable(graceSeconds);
     this.#merger = new ReturnMerger(options.pendingReturns ?? limits.PENDING_RETURNS);
-    this.#lines = options.sinks.filter((sink) => sink.takes === 'lines');
-    this.#typed = options.sinks.filter((sink) => sink.takes === 'events');
   }
 
   /** Makes the records of a plan understood; to be called before its program runs. */
@@ -206,13 +170,12 @@ export class EventPipeline implements RecordHandler {
   flush(): void {
     for (let exec = this.#expired(); exec !== undefined; exec = this.#expired()) this.#emitExec(exec);
     this.#emitLoads(this.#heldLoads.takeExpired());
-    for (const sink of this.#lines) sink.flush();
-    for (const sink of this.#typed) sink.flush();
+    this.#delivery.flush();
   }
 
   /** Whether a sink would rather have events later. */
   isBehind(): boolean {
-    return this.#lines.some((sink) => sink.isBehind?.()) || this.#typed.some((sink) => sink.isBehind?.());
+    return this.#delivery.isBehind();
   }
 
   /** Reports what was waiting for a return or for arguments, and closes the sinks. */
@@ -220,8 +183,7 @@ export class EventPipeline implements RecordHandler {
     while (!this.#assembler.isIdle) this.#emitExec(this.#assembler.interruptOldest());
     while (!this.#heldLoads.isEmpty) this.#emitLoads(this.#heldLoads.takeOldest());
     for (const call of this.#merger.takeAll()) this.#emitPending(call, undefined);
-    for (const sink of this.#lines) sink.close();
-    for (const sink of this.#typed) sink.close();
+    this.#delivery.close();
   }
 
   counters(): PipelineCounters {
@@ -510,43 +472,7 @@ export class EventPipeline implements RecordHandler {
 
   #emit(event: Event): void {
     this.#events++;
-    if (this.#typed.length > 0) this.#emitTyped(event);
-    if (this.#lines.length === 1) this.#emitLine(event, this.#lines[0]!);
-    else if (this.#lines.length > 1) this.#emitLines(event);
-  }
-
-  #emitTyped(event: Event): void {
-    for (const sink of this.#typed) {
-      if (sink.accepts === undefined || sink.accepts(event)) sink.write(event);
-    }
-  }
-
-  /** Makes the line where its sink sends it from, if it can be. */
-  #emitLine(event: Event, sink: LineSink): void {
-    if (sink.accepts !== undefined && !sink.accepts(event)) return;
-    const encoder = this.#encoder;
-    const place = sink.lend?.();
-    if (place === undefined) {
-      encoder.encode(event);
-    } else {
-      const end = encoder.encodeInto(event, place.bytes, place.view, place.end);
-      if (end !== undefined) {
-        sink.takeLine?.(place, end);
-        return;
-      }
-    }
-    sink.write(encoder.writer.buffer, 0, encoder.writer.length);
-  }
-
-  #emitLines(event: Event): void {
-    const { writer } = this.#encoder;
-    let encoded = false;
-    for (const sink of this.#lines) {
-      if (sink.accepts !== undefined && !sink.accepts(event)) continue;
-      if (!encoded) this.#encoder.encode(event);
-      encoded = true;
-      sink.write(writer.buffer, 0, writer.length);
-    }
+    this.#delivery.deliver(event);
   }
 }
 
