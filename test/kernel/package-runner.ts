@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { reportTo } from './harness/run-scenarios.ts';
 import { readMachineState } from './package/machine-state.ts';
 import { type PackageContext, type PackageStep, packageSteps } from './package/steps.ts';
@@ -8,6 +8,13 @@ import { type PackageContext, type PackageStep, packageSteps } from './package/s
 
 const [first = '', second = '', resultFile = ''] = process.argv.slice(2);
 const write = reportTo(resultFile);
+
+if (!existsSync('/run/jatai-vm'))
+  throw new Error('this installs and purges a package: only in a virtual machine of make vm');
+/* What a package installed on the machine, or a run of it, has left there is seen here too. */
+for (const folder of ['/etc/jatai', '/var/cache/jatai', '/var/lib/jatai', '/var/log/jatai']) {
+  rmSync(folder, { recursive: true, force: true });
+}
 
 /* An emulated machine takes longer for everything. */
 const dropIns = '/run/systemd/system/jatai.service.d';
