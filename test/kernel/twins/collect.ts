@@ -32,7 +32,7 @@ copyFileSync('/usr/bin/true', idleProgram);
 const listener = createServer((socket) => socket.resume()).listen(port, '127.0.0.1');
 await once(listener, 'listening');
 
-const ancestors = ['--enable-ancestors', 'base,kprobe,tracepoint,lsm,uprobe,loader'];
+const ancestors = ['--enable-ancestors', 'base,kprobe,tracepoint,lsm,uprobe'];
 await collect('full', fullPolicies, fullTriggers, ['--enable-process-cred', '--enable-process-ns', ...ancestors]);
 await collect('plain', plainPolicies, plainTriggers, []);
 listener.close();

@@ -1,13 +1,13 @@
 import type { Sample } from './samples.ts';
 
-/** Members that differ from the samples, and why that is right. */
+/** What is different from the samples, as path and text of a difference, and why that is right. */
 export const known: readonly { readonly pattern: RegExp; readonly reason: string }[] = [
   {
-    pattern: /\.refcnt$/,
+    pattern: /\.refcnt is missing$/,
     reason: 'a counter inside the agent, shown while it changes: it says nothing about the process',
   },
   {
-    pattern: /^process_exec\.parent$/,
+    pattern: /^process_exec\.(parent|ancestors) is not in the sample$/,
     reason: 'Tetragon had lost the parent of the program in this sample: here it is known',
   },
 ];

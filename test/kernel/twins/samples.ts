@@ -41,7 +41,9 @@ export function twinOf(sample: Sample, events: readonly Json[]): Json | undefine
 function identityOf(event: Json, isSample: boolean): string {
   const body = bodyOf(event);
   const hook = [kindOf(event), body['policy_name'], body['function_name'], body['event'], body['signal']];
-  return JSON.stringify([...hook, actorOf(body, isSample)]);
+  /* The file says which: to Tetragon what execve maps is mapped by the program that ran before. */
+  const actor = kindOf(event) === 'process_loader' ? body['path'] : actorOf(body, isSample);
+  return JSON.stringify([...hook, actor]);
 }
 
 /** Which program; of those that ran before the agent there are the first of all, and a shell. */
