@@ -21,7 +21,7 @@ function kept(surroundings: Partial<Surroundings>): string[] {
 describe('capabilityNeeds', () => {
   test('is the same for every agent where nothing special is asked of it', () => {
     const numbers = capabilityNeeds(usual).flatMap(({ capabilities }) => capabilities);
-    expect(capabilitiesType.show(numbers)).toBe('CAP_BPF,CAP_PERFMON,CAP_SYS_PTRACE,CAP_DAC_READ_SEARCH');
+    expect(capabilitiesType.show(numbers)).toBe('CAP_BPF,CAP_PERFMON,CAP_SYS_PTRACE,CAP_SYSLOG,CAP_DAC_READ_SEARCH');
     expect(kept({})).toEqual([]);
   });
 

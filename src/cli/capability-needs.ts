@@ -11,6 +11,7 @@ import {
   CAP_PERFMON,
   CAP_SYS_ADMIN,
   CAP_SYS_PTRACE,
+  CAP_SYSLOG,
 } from '../kernel/capabilities.ts';
 import { capabilityNames, capabilityNumber } from '../policy/capabilities.ts';
 
@@ -41,6 +42,7 @@ const constantNeeds: readonly CapabilityNeed[] = [
   { capabilities: [CAP_BPF], reason: 'programs and maps' },
   { capabilities: [CAP_PERFMON], reason: 'programs that trace, and where they attach' },
   { capabilities: [CAP_SYS_PTRACE], reason: 'links in /proc of processes of others' },
+  { capabilities: [CAP_SYSLOG], reason: 'names of kernel functions in stacks' },
   { capabilities: [CAP_DAC_READ_SEARCH], reason: 'files in /proc of processes of others, their binaries' },
 ];
 

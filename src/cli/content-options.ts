@@ -1,3 +1,4 @@
+import { HostStacks } from '../agent/host-stacks.ts';
 import { type OptionValues, option } from '../config/option.ts';
 import { booleanType, choicesType, choiceType, textType } from '../config/option-types.ts';
 import { ancestorGroups } from '../events/ancestors.ts';
@@ -15,6 +16,7 @@ export const contentOptions = {
   'username-metadata': option(choiceType(['disabled', 'unix']), 'disabled', 'unix: names of users, from /etc/passwd'),
   'cluster-name': option(textType('NAME'), '', 'name of the cluster, shown beside every event'),
   'process-arguments-list': option(booleanType, false, 'show the arguments of programs one by one too'),
+  'expose-stack-addresses': option(booleanType, false, 'show the addresses in stacks, which help an attacker'),
   'event-verdict': option(booleanType, false, 'show whether a call was prevented, interrupted or only observed'),
 } as const;
 
@@ -31,5 +33,6 @@ export function eventContent(values: OptionValues<typeof contentOptions>): Event
     clusterName: values['cluster-name'],
     withArgumentsList: values['process-arguments-list'],
     withVerdict: values['event-verdict'],
+    stacks: new HostStacks(values['expose-stack-addresses']),
   };
 }

@@ -12,12 +12,13 @@ import {
   CAP_PERFMON,
   CAP_SYS_ADMIN,
   CAP_SYS_PTRACE,
+  CAP_SYSLOG,
   capabilitySet,
 } from '../kernel/capabilities.ts';
 import { packageRoot } from './package-root.ts';
 
 const isRoot = process.geteuid?.() === 0;
-const always = capabilitySet([CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH]);
+const always = capabilitySet([CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_SYSLOG, CAP_DAC_READ_SEARCH]);
 /** Some kernels and machines ask for it. */
 const mayBe = capabilitySet([CAP_SYS_ADMIN]);
 

@@ -16,6 +16,7 @@ import {
 import { helpers } from '../ebpf/helper-ids.ts';
 import { frame, frameValue, limits, namespaceOrder, processState, STRING_STRIDE, valueStatus } from '../events/wire.ts';
 import { domainOf, familyOf } from '../policy/argument-types.ts';
+import type { StackKind } from '../policy/model.ts';
 import { accessTo, type HookCode } from './hook-code.ts';
 import type { PlanValue } from './hook-plan.ts';
 import type { TracepointField } from './kernel-facts.ts';
@@ -63,6 +64,10 @@ export function alignmentOf(value: PlanValue): 'left' | 'right' | undefined {
  */
 export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue): void {
   if (value.source.kind === 'binary') return;
+  if (value.source.kind === 'stack') {
+    emitStack(code, value, value.source.of);
+    return;
+  }
   if (value.slot >= 0) {
     emitSize(code, hook, value.source);
     emitRaw(code, hook, value, R4);
@@ -74,6 +79,23 @@ export function emitRead(code: FunctionBuilder, hook: HookCode, value: PlanValue
   emitNumber(code, hook, value);
   code.store(8, R7, valueOffset(value, 'number'), R8);
 }
+
+/** The context has to be this program's own: the helper finds the registers by it. */
+function emitStack(code: FunctionBuilder, value: PlanValue, kind: StackKind): void {
+  const failed = code.newLabel('no_stack');
+  const end = code.newLabel('stack');
+  code.movReg(R1, R6).movReg(R2, R7).aluImm('add', R2, slotOffset(value));
+  code.movImm(R3, 8 * limits.STACK_DEPTH).movImm(R4, kind === 'user' ? userStackFlag : 0);
+  code.callHelper(helpers.get_stack.id).storeImm(4, R7, valueOffset(value, 'status'), 0);
+  code.jumpImm('sgt', R0, 8 * limits.STACK_DEPTH, failed).jumpImm('sge', R0, 0, end);
+  code.place(failed).movImm(R0, 0).storeImm(4, R7, valueOffset(value, 'status'), valueStatus.UNREADABLE);
+  code.place(end);
+  code.store(4, R7, valueOffset(value, 'length'), R0).store(4, R7, valueOffset(value, 'mode'), R0);
+  code.movImm(R0, slotOffset(value)).store(8, R7, valueOffset(value, 'number'), R0);
+}
+
+/** `BPF_F_USER_STACK` */
+const userStackFlag = 1 << 8;
 
 /** R8 = the size of a buffer, which lies in another parameter. */
 function emitSize(code: FunctionBuilder, hook: HookCode, source: PlanValue['source']): void {
@@ -129,7 +151,8 @@ export function emitNumber(code: FunctionBuilder, hook: HookCode, value: PlanVal
       code.callFunction(`read_${source.set}`).movReg(R8, R0);
       return;
     case 'binary':
-      throw new Error('the binary is not a number');
+    case 'stack':
+      throw new Error(`a ${source.kind} is not a number`);
     default:
       source satisfies never;
   }

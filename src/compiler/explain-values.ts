@@ -34,6 +34,8 @@ function plainName({ source }: PlanValue, parameters: readonly string[]): string
       return `${source.namespace} namespace`;
     case 'capabilities':
       return `${source.set} capabilities`;
+    case 'stack':
+      return `${source.of} stack`;
     default:
       return source satisfies never;
   }

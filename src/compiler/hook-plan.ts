@@ -1,7 +1,7 @@
 import type { SourceLine } from '../ebpf/instruction.ts';
 import type { EventPlan } from '../events/event-plan.ts';
 import type { ConcreteType } from '../policy/argument-types.ts';
-import type { HookSpec, NamespaceName, Policy } from '../policy/model.ts';
+import type { HookSpec, NamespaceName, Policy, StackKind } from '../policy/model.ts';
 import type { Component } from '../policy/operand.ts';
 import type { Network } from '../policy/operand-networks.ts';
 import type { Range } from '../policy/operand-ranges.ts';
@@ -58,6 +58,8 @@ export type ValueSource =
       readonly sizeIndex?: number;
     }
   | { readonly kind: 'field'; readonly field: TracepointField }
+  /** Addresses of the calls that led to the hook. */
+  | { readonly kind: 'stack'; readonly of: StackKind }
   | { readonly kind: 'pid' }
   | { readonly kind: 'namespacePid' }
   | { readonly kind: 'binary' }

@@ -2,7 +2,16 @@ import type { ConcreteType } from '../policy/argument-types.ts';
 import type { ValueSource } from './hook-plan.ts';
 
 /** Estimated instructions to read a value of each kind; only their order matters. */
-const readCosts = { number: 3, pid: 8, task: 40, binary: 45, socket: 150, string: 160, path: 470 } as const;
+const readCosts = {
+  number: 3,
+  pid: 8,
+  task: 40,
+  binary: 45,
+  socket: 150,
+  string: 160,
+  path: 470,
+  stack: 2000,
+} as const;
 
 /** Equal for sources that give the same value. */
 export function sourceKey(source: ValueSource): string {
@@ -17,6 +26,8 @@ export function sourceKey(source: ValueSource): string {
       return `namespace ${source.namespace}`;
     case 'capabilities':
       return source.set;
+    case 'stack':
+      return `${source.of} stack`;
     case 'pid':
     case 'namespacePid':
     case 'binary':
@@ -33,6 +44,8 @@ export function usesSlot(source: ValueSource, type: ConcreteType): boolean {
 
 export function readCost(source: ValueSource, type: ConcreteType): number {
   switch (source.kind) {
+    case 'stack':
+      return readCosts.stack;
     case 'pid':
       return readCosts.pid;
     case 'namespacePid':

@@ -1,5 +1,12 @@
 import type { SourceLine } from '../ebpf/instruction.ts';
-import type { EventArgument, EventHook, EventPlan, EventSelector, KprobeAction } from '../events/event-plan.ts';
+import type {
+  EventArgument,
+  EventHook,
+  EventPlan,
+  EventSelector,
+  EventStack,
+  KprobeAction,
+} from '../events/event-plan.ts';
 import { limits } from '../events/wire.ts';
 import type { ConcreteType } from '../policy/argument-types.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
@@ -255,6 +262,7 @@ class PlanBuilder {
     hook: EventHook,
   ): PlanSelector {
     const post = !actions.some((action) => action.kind === 'NoPost');
+    const stacks = post ? this.#stacks(actions) : [];
     const enforce = resolved.policy.mode === 'enforce';
     const asked = strongestAction(actions);
     const action = enforce ? asked : post ? 'KPROBE_ACTION_POST' : 'KPROBE_ACTION_NOPOST';
@@ -266,12 +274,13 @@ class PlanBuilder {
       action,
       monitoredAction: asked === action ? undefined : asked,
       returnFilters,
+      ...(stacks.length > 0 && { stacks }),
     });
     return {
       bit: this.#eventSelectors.length - 1,
       tests,
       index: this.#indexOf(tests),
-      consequence: this.#consequence(enforce ? actions : [], post ? hook : undefined),
+      consequence: this.#consequence(enforce ? actions : [], post ? hook : undefined, stacks),
       source: this.#source(resolved, place.position),
     };
   }
@@ -286,13 +295,20 @@ class PlanBuilder {
     return positive.toSorted((left, right) => this.#costOf(left) - this.#costOf(right))[0];
   }
 
-  #consequence(actions: readonly Action[], hook: EventHook | undefined): Consequence {
+  /** A kind that two actions ask for is read and reported once. */
+  #stacks(actions: readonly Action[]): EventStack[] {
+    const kinds = new Set(actions.flatMap((action) => (action.kind === 'Post' ? (action.stacks ?? []) : [])));
+    return [...kinds].map((of) => ({ of, value: this.#value({ kind: 'stack', of }, 'char_buf').id }));
+  }
+
+  #consequence(actions: readonly Action[], hook: EventHook | undefined, stacks: readonly EventStack[]): Consequence {
     let want = wantNothing;
     let signals = 0n;
     let refusals = 0n;
     if (hook !== undefined) {
       want = wantPost;
       for (const argument of hook.args) want |= 1n << BigInt(argument.value);
+      for (const { value } of stacks) want |= 1n << BigInt(value);
       if (hook.returnArg !== undefined) want |= wantReturn;
     }
     for (const action of actions) {

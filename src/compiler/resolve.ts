@@ -61,6 +61,7 @@ function resolveHook(
     const message = `The return value is not seen by ${decision.attach.mechanism} on this kernel`;
     report('error', hook.returnArg.position, 'return-unavailable', message, 'Leave out "return" and "returnArg".');
   }
+  checkStacks(hook, decision.attach, report);
   checkInferredFilters(hook, args, resolvedReturn, report);
   const failed = diagnostics.slice(errorsBefore).some((diagnostic) => diagnostic.severity === 'error');
   if (failed) return undefined;
@@ -72,6 +73,22 @@ function resolveHook(
     returnType: resolvedReturn,
     functionName: decision.functionName,
   };
+}
+
+/** Programs of lsm hooks cannot ask for a stack, and some functions are hooked there. */
+function checkStacks(hook: HookSpec, attach: AttachPoint, report: Report): void {
+  if (attach.mechanism !== 'lsm') return;
+  for (const action of hook.selectors.flatMap((selector) => selector.actions)) {
+    if (action.kind !== 'Post' || action.stacks === undefined) continue;
+    const message = `${attach.target} is hooked by lsm here, whose programs cannot see stacks`;
+    report(
+      'error',
+      action.position,
+      'stack-unavailable',
+      message,
+      'Leave the stacks out, or report them of another function.',
+    );
+  }
 }
 
 /** Filters on arguments whose type was left to the kernel: only now their values have a meaning. */

@@ -16,7 +16,6 @@ const missing = (reason: string, ...harmless: string[]): ForeignOption => ({
 
 const oneCompiler = 'programs are compiled on the node and not chosen from a set';
 const ownCache = 'the process cache follows the lifetime of processes';
-const notYet = 'it is not there yet';
 const noKubernetes = 'Kubernetes metadata is not there yet';
 
 export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
@@ -66,7 +65,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   memprofile: missing('start node with --heap-prof'),
   btf: missing('types are those of the running kernel'),
   procfs: missing('processes are those of /proc', '/proc', '/proc/'),
-  'expose-stack-addresses': missing(notYet),
   'health-server-interval': unneeded('health is looked at when somebody asks'),
   'log-format': unneeded('the log is JSON lines'),
   'generate-docs': missing('`jatai help run` prints the options'),

@@ -36,6 +36,7 @@ const models: Readonly<Record<number, HelperModel>> = {
   [helpers.map_delete_elem.id]: { cost: fixed(373), result: zero },
   [helpers.ktime_get_ns.id]: { cost: fixed(47), result: unknownData },
   [helpers.ktime_get_boot_ns.id]: { cost: fixed(51), result: unknownData },
+  [helpers.get_stack.id]: { cost: fixed(2000), result: length },
   [helpers.get_smp_processor_id.id]: { cost: fixed(3), result: unknownData },
   [helpers.get_current_pid_tgid.id]: { cost: fixed(11), result: unknownData },
   [helpers.get_current_task.id]: { cost: fixed(4), result: pointerTo('kernel') },

@@ -1,4 +1,5 @@
 import type { AncestorGroup } from './ancestors.ts';
+import type { StackContent } from './stack-trace.ts';
 import type { UserDatabase } from './user-names.ts';
 
 /** What events show besides what they always do; nothing by default. */
@@ -11,6 +12,8 @@ export interface EventContent {
   readonly users?: UserDatabase | undefined;
   /** Adds `cluster_name` beside every event; empty for none. */
   readonly clusterName?: string;
+  /** Names what is in stacks; without it they have no entries. */
+  readonly stacks?: StackContent | undefined;
   /** Adds `arguments_list` to processes. */
   readonly withArgumentsList?: boolean;
 }

@@ -2,7 +2,7 @@ import { ancestorGroupOf, ancestorsOf } from './ancestors.ts';
 import { type ArgumentWriter, argumentWriter } from './argument-writer.ts';
 import type { HookRecord } from './decode.ts';
 import type { EventContent } from './event-content.ts';
-import type { EventArgument, EventHook, EventSelector } from './event-plan.ts';
+import type { EventArgument, EventHook, EventSelector, EventStack } from './event-plan.ts';
 import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent, ThrottleEvent } from './events.ts';
 import { JsonWriter } from './json-writer.ts';
 import { LineEnd } from './line-end.ts';
@@ -10,6 +10,7 @@ import { signalName } from './names.ts';
 import type { EncodedProcess, Process } from './process.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
 import { type RecentCall, RecentCalls } from './recent-calls.ts';
+import { stackEntries } from './stack-trace.ts';
 import { writeArgument } from './value-json.ts';
 import { returnValue } from './values.ts';
 import { verdictOf } from './verdict.ts';
@@ -190,7 +191,21 @@ export class EventEncoder {
       writer.raw(this.#writeArguments(data, event.record));
       writer.raw(listEnd);
     }
+    for (const stack of event.selector.stacks ?? []) this.#writeStack(event, stack);
     this.#writeAncestors(event);
+  }
+
+  #writeStack(event: HookEvent, stack: EventStack): void {
+    const { writer } = this;
+    if (this.#content.stacks === undefined) return;
+    let separator = `,"${stack.of}_stack_trace":[{`;
+    for (const { address, offset, symbol, module } of stackEntries(event, stack, this.#content.stacks)) {
+      writer.ascii(separator);
+      const entry = { address: numberText(address), offset: numberText(offset), symbol, module };
+      writer.raw(Buffer.from(members(entry).slice(1)));
+      separator = '},{';
+    }
+    if (separator === '},{') writer.ascii('}]');
   }
 
   /** The line up to the second of its time, which the clock has been moved to. */
@@ -284,7 +299,7 @@ interface EncodedSelector {
   readonly beforeArguments: Buffer;
   readonly arguments: readonly ArgumentWriter[];
   readonly showsReturn: boolean;
-  /** It has values of `data`, or ancestors. */
+  /** It has values of `data`, stacks or ancestors. */
   readonly showsMore: boolean;
   readonly data: readonly ArgumentWriter[];
   /** `]`, or nothing when the hook has no arguments. */
@@ -313,7 +328,7 @@ function encodeSelector(
     beforeArguments: Buffer.from(first === undefined ? before : `${before},"args":[${first.start}`),
     arguments: first === undefined ? [] : [first, ...others],
     showsReturn: hook.event === 'kprobe',
-    showsMore: hook.data !== undefined || ancestors?.has(hook.event) === true,
+    showsMore: hook.data !== undefined || selector.stacks !== undefined || ancestors?.has(hook.event) === true,
     data: writers(hook.data ?? []),
     listEnd: Buffer.from(listEndText),
     end: new LineEnd(Buffer.concat([Buffer.from(listEndText + after), envelope])),
@@ -380,8 +395,8 @@ function orderedMembers(hook: EventHook, parts: SelectorMembers): { before: stri
 }
 
 /** A 64-bit number as JSON has it, empty for 0. */
-function numberText(value: number): string {
-  return value === 0 ? '' : String(value);
+function numberText(value: number | bigint): string {
+  return value === 0 || value === 0n ? '' : String(value);
 }
 
 /** `,"key":value` for each member that is not empty. Policy text comes from YAML and may hold lone surrogates. */

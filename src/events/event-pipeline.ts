@@ -113,7 +113,7 @@ export class EventPipeline implements RecordHandler {
     this.#redact = options.redact;
     this.#environment = options.environment;
     const hostNamespaces = options.hostNamespaces ?? namespaceOrder.map(() => 0);
-    const { users, ancestors, withVerdict = false, withArgumentsList = false, clusterName = '' } = options;
+    const { users, ancestors, stacks, withVerdict = false, withArgumentsList = false, clusterName = '' } = options;
     this.encoding = {
       nodeName,
       clock: this.clock,
@@ -122,6 +122,7 @@ export class EventPipeline implements RecordHandler {
       hostNamespaces,
       users,
       ancestors,
+      stacks,
       withArgumentsList,
       withVerdict,
       clusterName,

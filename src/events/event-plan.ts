@@ -1,4 +1,4 @@
-import type { ArgumentType } from '../policy/model.ts';
+import type { ArgumentType, StackKind } from '../policy/model.ts';
 import type { Operand } from '../policy/operand.ts';
 
 /**
@@ -28,6 +28,14 @@ export interface EventSelector {
   readonly monitoredAction: KprobeAction | undefined;
   /** The event is reported only when the return value passes all of these. */
   readonly returnFilters: readonly Operand[];
+  /** Stacks that its events show; none by default. */
+  readonly stacks?: readonly EventStack[];
+}
+
+export interface EventStack {
+  readonly of: StackKind;
+  /** Index in `EventPlan.values`. */
+  readonly value: number;
 }
 
 export type KprobeAction =

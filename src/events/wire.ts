@@ -63,6 +63,8 @@ export const limits = {
   STRING_SLOTS: 8,
   /** Distinct values one hook may read: one bit each in `frame.done` and `frame.want`, whose last bits mean more. */
   VALUES: 61,
+  /** Calls of a stack that are reported. */
+  STACK_DEPTH: 127,
   /** Words of 64 hook specifications, selectors and string sets per hook; see `bit-words.ts` for how they are found. */
   CANDIDATE_WORDS: 256,
   MATCH_WORDS: 512,

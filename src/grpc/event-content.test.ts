@@ -9,7 +9,8 @@ import type { Event, ProcessEvent } from '../events/events.ts';
 import { wholeRange } from '../events/process.ts';
 import { ProcessEncoder } from '../events/process-encoder.ts';
 import type { Json } from '../events/sample-replay.ts';
-import { execBytes, exitBytes, fileBytes, hookBytes, numberBytes } from '../events/test-record.ts';
+import type { StackPlace } from '../events/stack-trace.ts';
+import { bufferBytes, execBytes, exitBytes, fileBytes, hookBytes, numberBytes } from '../events/test-record.ts';
 import { loadApi, tetragonFiles } from './api-root.ts';
 import { EventMessageEncoder } from './event-message.ts';
 import { ProcessMessageEncoder } from './process-message.ts';
@@ -43,7 +44,10 @@ function run({ content = {}, hook = {}, selector = {}, argv = ['curl'], namespac
     ...content,
     sinks: [{ takes: 'events', write, flush: () => {}, close: () => {} }],
   });
-  const plan = { planId: 1, values: [{ type: 'file' as const }, { type: 'sint32' as const }] };
+  const plan = {
+    planId: 1,
+    values: [{ type: 'file' as const }, { type: 'sint32' as const }, { type: 'char_buf' as const }],
+  };
   pipeline.addPlan({ ...plan, selectors: [{ ...plainSelector, ...selector, hook: { ...plainHook, ...hook } }] });
   const curl = { tgid: 40, execKtime: 40n, ktime: 50n };
   const records = [
@@ -54,7 +58,7 @@ function run({ content = {}, hook = {}, selector = {}, argv = ['curl'], namespac
       tid: 41,
       planId: 1,
       matches: [0],
-      values: [{ bytes: fileBytes('/etc/passwd', 0o100644) }, { bytes: numberBytes(-7) }],
+      values: [{ bytes: fileBytes('/etc/passwd', 0o100644) }, { bytes: numberBytes(-7) }, { bytes: stackBytes }],
     }),
     exitBytes({ ...curl, code: 0 }),
   ];
@@ -103,6 +107,14 @@ function withCamelCase(value: Json): Json {
   );
 }
 
+/** A program of ours, the function that is hooked, what called it, and nothing that is known. */
+const stackBytes = bufferBytes(Buffer.from(BigUint64Array.of(5n, 16n, 0xffff_ffff_8120_0009n, 48n).buffer));
+const stackPlaces = new Map<bigint, StackPlace>([
+  [5n, { symbol: 'bpf_prog', offset: 1n, module: 'bpf' }],
+  [16n, { symbol: 'vfs_open', offset: 9n, module: '' }],
+  [0xffff_ffff_8120_0009n, { symbol: 'ext4_open', offset: 46n, module: 'ext4' }],
+]);
+
 const argument = { type: 'file', spelledType: 'file', value: 0, label: '' } as const;
 const number = { type: 'sint32', spelledType: 'int', value: 1, label: 'n' } as const;
 const plainHook: EventHook = {
@@ -127,6 +139,32 @@ const plainSelector: Omit<EventSelector, 'hook'> = {
 };
 
 const pids = (list: Json[] | undefined): number[] | undefined => list?.map(({ pid }) => pid);
+
+describe('stacks', () => {
+  const hook = { event: 'kprobe', functionName: 'vfs_open' } as const;
+  const selector = {
+    stacks: [
+      { of: 'kernel', value: 2 },
+      { of: 'user', value: 2 },
+    ],
+  } as const;
+  const find = (_kind: string, pid: number, address: bigint): StackPlace | undefined =>
+    pid === 40 ? stackPlaces.get(address) : undefined;
+  const stacksOf = (stacks: EventContent['stacks']): Json =>
+    run({ content: { stacks }, hook, selector }).find((line) => line.process_kprobe).process_kprobe;
+
+  test('begin with the hooked function, and show no addresses', () => {
+    const known = [{ offset: '9', symbol: 'vfs_open' }, { offset: '46', symbol: 'ext4_open', module: 'ext4' }, {}];
+    const { kernel_stack_trace: kernel, user_stack_trace: user } = stacksOf({ find, withAddresses: false });
+    expect(kernel).toEqual(known);
+    expect(user).toEqual([{ offset: '1', symbol: 'bpf_prog', module: 'bpf' }, ...known]);
+  });
+
+  test('show addresses when asked to', () => {
+    const { kernel_stack_trace: kernel } = stacksOf({ find, withAddresses: true });
+    expect(kernel.map(({ address }: Json) => address)).toEqual(['16', '18446744071580942345', '48']);
+  });
+});
 
 describe('ancestors', () => {
   const ancestors = (groups: readonly string[]) => new Set(groups) as EventContent['ancestors'];

@@ -1,9 +1,10 @@
 import { ancestorGroupOf, ancestorsOf } from '../events/ancestors.ts';
 import type { EventContent } from '../events/event-content.ts';
-import type { EventArgument, EventHook, EventSelector } from '../events/event-plan.ts';
+import type { EventArgument, EventHook, EventSelector, EventStack } from '../events/event-plan.ts';
 import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
 import type { Process } from '../events/process.ts';
+import { stackEntries } from '../events/stack-trace.ts';
 import { argumentValue, returnValue } from '../events/values.ts';
 import { verdictOf } from '../events/verdict.ts';
 import type { WallClock } from '../events/wall-clock.ts';
@@ -130,8 +131,23 @@ export class EventMessageEncoder {
     }
     writer.raw(encoded.afterArguments);
     if (hook.data !== undefined && 'data' in fields) this.#writeArguments(fields.data, hook.data, event);
+    for (const stack of event.selector.stacks ?? []) this.#writeStack(event, stack);
     this.#writeAncestors(fields.ancestors, event);
     writer.close(start);
+  }
+
+  /** Of kprobes only. */
+  #writeStack(event: HookEvent, stack: EventStack): void {
+    const { writer } = this;
+    if (this.#content.stacks === undefined) return;
+    for (const { address, offset, symbol, module } of stackEntries(event, stack, this.#content.stacks)) {
+      const start = writer.open(stack.of === 'kernel' ? 7 : 12);
+      writer.uint64(1, Number(address & 0xffff_ffffn), Number(address >> 32n));
+      writer.uint64(2, Number(offset & 0xffff_ffffn), Number(offset >> 32n));
+      writer.string(3, symbol);
+      writer.string(4, module);
+      writer.close(start);
+    }
   }
 
   #writeArguments(field: number, args: readonly EventArgument[], event: HookEvent): void {

@@ -8,6 +8,7 @@ export const CAP_DAC_READ_SEARCH = 2;
 export const CAP_FOWNER = 3;
 export const CAP_NET_BIND_SERVICE = 10;
 export const CAP_SYS_PTRACE = 19;
+export const CAP_SYSLOG = 34;
 export const CAP_SYS_ADMIN = 21;
 export const CAP_PERFMON = 38;
 export const CAP_BPF = 39;

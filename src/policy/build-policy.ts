@@ -14,6 +14,7 @@ import type {
   Policy,
   PolicyMode,
   Selector,
+  StackKind,
 } from './model.ts';
 import { hostNamespace, namespaceNames } from './namespace-names.ts';
 import type { ActionView, ArgumentView, FilterView, HookView, PolicyView, SelectorView } from './policy-view.ts';
@@ -155,12 +156,18 @@ function buildCapabilityFilter(filter: SourceMap): CapabilityFilter {
   };
 }
 
+function stacksOf(node: SourceMap): { stacks?: StackKind[] } {
+  const stacks = (['kernel', 'user'] as const).filter((kind) => flagOf(node, `${kind}StackTrace`, false));
+  return stacks.length === 0 ? {} : { stacks };
+}
+
 function buildAction(view: ActionView): Action {
   const { node } = view;
   const kind = required(view.action, 'action').text;
   const { position } = node;
   switch (kind) {
     case 'Post':
+      return { kind, ...stacksOf(node), position };
     case 'NoPost':
     case 'Sigkill':
       return { kind, position };

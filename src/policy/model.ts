@@ -193,8 +193,11 @@ export interface CapabilityFilter {
   readonly position: Position;
 }
 
+/** Whose calls lead to a hook: functions of the kernel, or of the program. */
+export type StackKind = 'kernel' | 'user';
+
 export type Action =
-  | { readonly kind: 'Post'; readonly position: Position }
+  | { readonly kind: 'Post'; readonly stacks?: readonly StackKind[]; readonly position: Position }
   | { readonly kind: 'NoPost'; readonly position: Position }
   | { readonly kind: 'Sigkill'; readonly position: Position }
   | { readonly kind: 'Signal'; readonly signal: number; readonly position: Position }

@@ -119,7 +119,6 @@ const notCompiledActions = {
 };
 
 const everyEvent = 'Every event is posted without it; narrow the selector instead.';
-const eventProcess = 'The event names the process and its parents without it.';
 
 const action = fields(
   {
@@ -139,8 +138,8 @@ const action = fields(
     argNewOffset: notCompiled(uint64, 'Use "argError".'),
     rateLimit: notCompiled(text, everyEvent),
     rateLimitScope: notCompiled(choice(['thread', 'process', 'global']), everyEvent),
-    kernelStackTrace: notCompiled(flag, eventProcess),
-    userStackTrace: notCompiled(flag, eventProcess),
+    kernelStackTrace: flag,
+    userStackTrace: flag,
     imaHash: notCompiled(flag, 'The event names the path of the file without it.'),
   },
   ['action'],

@@ -1,15 +1,29 @@
 import type { Report } from '../finding.ts';
-import type { ActionView } from '../policy-view.ts';
-import { entryOf, integerOf, keyPositionOf, positionOf } from '../source.ts';
+import type { ActionView, HookView } from '../policy-view.ts';
+import { entryOf, flagOf, integerOf, keyPositionOf, positionOf } from '../source.ts';
 import type { Rule } from './rule.ts';
 
 /** Each action has the parameter it needs, within its bounds, and no other. */
 export const actionParameters: Rule = (policy, report) => {
-  for (const action of policy.hooks.flatMap((hook) => hook.selectors).flatMap((selector) => selector.actions)) {
-    checkParameter(action, signal, report);
-    checkParameter(action, error, report);
-  }
+  for (const hook of policy.hooks)
+    for (const action of hook.selectors.flatMap((selector) => selector.actions)) {
+      checkParameter(action, signal, report);
+      checkParameter(action, error, report);
+      for (const key of ['kernelStackTrace', 'userStackTrace']) checkStack(action, key, hook.kind, report);
+    }
 };
+
+/** Of Tetragon's messages only that of a kprobe has stacks. */
+function checkStack(view: ActionView, key: string, kind: HookView['kind'], report: Report): void {
+  if (!flagOf(view.node, key, false)) return;
+  if (view.action?.text !== 'Post') {
+    const message = `"${key}" has no effect on the action ${view.action?.text}`;
+    report.warning(keyPositionOf(view.node, key), 'unused-parameter', message, 'It belongs to Post.');
+  } else if (kind !== 'kprobe' && kind !== 'fentry') {
+    const message = 'Stacks are reported of kernel functions, by kprobes and fentries, only';
+    report.error(keyPositionOf(view.node, key), 'stack-unavailable', message, 'Hook a function below "kprobes".');
+  }
+}
 
 interface Parameter {
   readonly key: string;

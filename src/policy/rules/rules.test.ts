@@ -375,15 +375,21 @@ test('actionParameters', () => {
     '1:59 error out-of-range: "argSig" must be a signal from 1 to 64, not 65',
     '1:79 warning unused-parameter: "argSig" has no effect on the action Post',
   ]);
-  checkSelector(
-    'matchActions: [{action: Post, rateLimit: 5m, kernelStackTrace: true}, {action: GetUrl, argUrl: "http://x"}]',
-    [
-      '1:31 error not-compiled-yet: "rateLimit" is not compiled yet',
-      '1:46 error not-compiled-yet: "kernelStackTrace" is not compiled yet',
-      '1:80 error not-compiled-yet: The action "GetUrl" is not compiled yet',
-      '1:88 error not-compiled-yet: "argUrl" is not compiled yet',
-    ],
-  );
+  checkSelector('matchActions: [{action: Post, rateLimit: 5m, imaHash: true}, {action: GetUrl, argUrl: "http://x"}]', [
+    '1:31 error not-compiled-yet: "rateLimit" is not compiled yet',
+    '1:46 error not-compiled-yet: "imaHash" is not compiled yet',
+    '1:71 error not-compiled-yet: The action "GetUrl" is not compiled yet',
+    '1:79 error not-compiled-yet: "argUrl" is not compiled yet',
+  ]);
+  const stacks = 'matchActions: [{action: Post, kernelStackTrace: true, userStackTrace: true}]';
+  const [selector] = checkHook('kprobes', `call: sys_read\nselectors:\n- ${stacks}`, [])!.selectors;
+  expect(selector!.actions).toMatchObject([{ kind: 'Post', stacks: ['kernel', 'user'] }]);
+  checkHook('lsmhooks', 'hook: file_open\nselectors:\n- matchActions: [{action: Post, userStackTrace: true}]', [
+    '3:33 error stack-unavailable: Stacks are reported of kernel functions, by kprobes and fentries, only',
+  ]);
+  checkSelector('matchActions: [{action: Sigkill, kernelStackTrace: true}]', [
+    '1:34 warning unused-parameter: "kernelStackTrace" has no effect on the action Sigkill',
+  ]);
   checkSelector('matchActions: [{action: sigkill}]', ['1:25 error unknown-value: Unknown action "sigkill"']);
 });
 

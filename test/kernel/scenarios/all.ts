@@ -22,6 +22,7 @@ import { refusalScenarios } from './refusals.ts';
 import { restartScenarios } from './restarts.ts';
 import { sigkillScenarios } from './sigkill.ts';
 import { socketScenarios } from './sockets.ts';
+import { stackScenarios } from './stacks.ts';
 import { syscallScenarios } from './syscalls.ts';
 import { topScenarios } from './top.ts';
 import { argumentTypeScenarios, tracepointScenarios } from './tracepoints.ts';
@@ -43,6 +44,7 @@ const everyScenario: readonly Scenario[] = [
   ...eventContentScenarios,
   ...environmentScenarios,
   ...loaderScenarios,
+  ...stackScenarios,
   ...processSelectorScenarios,
   ...tracepointScenarios,
   ...argumentTypeScenarios,

@@ -16,7 +16,5 @@ export const known: readonly { readonly pattern: RegExp; readonly reason: string
 export function notProduced({ event }: Sample): string | undefined {
   const kind = Object.keys(event)[0];
   if (kind === 'process_uprobe') return 'policies with "uprobes" are refused: hooks in programs are not compiled';
-  const stack = (event['process_kprobe'] as Record<string, unknown> | undefined)?.['kernel_stack_trace'];
-  if (stack !== undefined) return 'kernelStackTrace is refused';
   return undefined;
 }

@@ -171,6 +171,15 @@ export const plainPolicies: Readonly<Record<string, string>> = {
       returnArg: {index: 0, type: int}
       args: [{index: 0, type: file}]${onWatchedFile}`,
   ),
+  'r2-stack': tracingPolicy(
+    'r2-stack',
+    `
+    kprobes:
+    - call: security_file_open
+      syscall: false
+      args: [{index: 0, type: file}]${onWatchedFile}
+        matchActions: [{action: Post, kernelStackTrace: true}]`,
+  ),
   'r3-bprm': tracingPolicy(
     'r3-bprm',
     `
