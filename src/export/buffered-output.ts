@@ -310,10 +310,10 @@ export class BufferedOutput implements LineOutput {
   }
 }
 
-const defaultBatchBytes = 128 * 1024;
+const defaultBatchBytes = 64 * 1024;
 export const defaultBufferBytes = 64 * 1024 * 1024;
 /** Chunks in memory that was used before are cheap, new ones cost more than what is written into them: so few may wait. */
-const behindBytes = 256 * 1024;
+const behindBytes = 128 * 1024;
 const paceMs = 5;
 /** A write that takes longer than this is not going on but stuck. */
 const slowWriteMs = 1000;
