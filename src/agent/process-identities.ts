@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Credentials, Process } from '../events/process.ts';
 import type { ExistingProcess } from '../events/process-cache.ts';
-import { binaryOf } from '../events/process-encoder.ts';
+import { binaryOf } from '../events/process-text.ts';
 import { processFlags } from '../events/wire.ts';
 import { readStat } from '../kernel/procfs.ts';
 

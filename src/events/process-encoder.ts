@@ -6,6 +6,7 @@ import type { EventContent } from './event-content.ts';
 import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
 import { secureBitNames } from './names.ts';
 import { type Credentials, type EncodedProcess, isNameless, type Process, type TextRange } from './process.ts';
+import { binaryOf } from './process-text.ts';
 import { type UserDatabase, userNameOf } from './user-names.ts';
 import type { WallClock } from './wall-clock.ts';
 import { namespaceOrder, processFlags } from './wire.ts';
@@ -244,25 +245,7 @@ function encodedFlags(flags: number): Buffer {
   return encoded;
 }
 
-/** The path of what runs; that given to execve, made absolute, when the kernel could not name the binary. */
-export function binaryOf(process: Process): TextRange {
-  const { binary } = process.image;
-  return binary.end > binary.start ? binary : absoluteFilename(process);
-}
-
-function absoluteFilename(process: Process): TextRange {
-  const { filename, cwd } = process.image;
-  if (filename.end === filename.start || filename.bytes[filename.start] === SLASH || cwd.end === cwd.start) {
-    return filename;
-  }
-  const folder = cwd.bytes.subarray(cwd.start, cwd.end);
-  const name = filename.bytes.subarray(filename.start, filename.end);
-  const bytes = Buffer.concat(folder.at(-1) === SLASH ? [folder, name] : [folder, Buffer.of(SLASH), name]);
-  return { bytes, start: 0, end: bytes.length };
-}
-
 const escapedQuote = Buffer.from('\\"');
-const SLASH = 0x2f;
 const QUOTE = 0x22;
 const CLOSING_BRACE = 0x7d;
 

@@ -2,13 +2,8 @@ import { type ArgumentsWriter, argumentElements, hasNoArguments, writeArguments 
 import type { ByteArena } from '../events/byte-arena.ts';
 import { variablesOf } from '../events/environment.ts';
 import { type Credentials, isNameless, type Process, type TextRange } from '../events/process.ts';
-import {
-  binaryOf,
-  containerId,
-  flagsText,
-  type ProcessEncoderOptions,
-  raisedFlags,
-} from '../events/process-encoder.ts';
+import { containerId, flagsText, type ProcessEncoderOptions, raisedFlags } from '../events/process-encoder.ts';
+import { binaryOf } from '../events/process-text.ts';
 import { type UserDatabase, userNameOf } from '../events/user-names.ts';
 import { namespaceOrder, processFlags } from '../events/wire.ts';
 import { writeCapabilities, writeSecureBits } from './credentials-message.ts';

@@ -1,4 +1,4 @@
-import type { SourceText } from './model.ts';
+import { type PolicyAnnotations, type SourceText, severities } from './model.ts';
 import { mapOf, type SourceMap, textOf } from './source.ts';
 
 /** Annotations that mean something here have this prefix; others belong to somebody else. */
@@ -8,17 +8,6 @@ export const ownPrefix = 'jatai.io/';
 export const annotationKeys = ['jatai.io/severity', 'jatai.io/mitre-attack'] as const;
 
 export type AnnotationKey = (typeof annotationKeys)[number];
-
-/** From harmless to urgent. */
-export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
-
-export type Severity = (typeof severities)[number];
-
-export interface PolicyAnnotations {
-  readonly severity: Severity | undefined;
-  /** Ids of MITRE ATT&CK techniques, `T1055` or `T1059.004`, in the order of the policy. */
-  readonly mitreTechniques: readonly string[];
-}
 
 /** The annotations of a policy in which no rule found a mistake. */
 export function readAnnotations(metadata: SourceMap): PolicyAnnotations {

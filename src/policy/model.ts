@@ -3,12 +3,21 @@
  * stage consumes. Words are those of the policy language (`cilium.io/v1alpha1`).
  */
 
-import type { PolicyAnnotations } from './annotations.ts';
-
 /** Where a node of the YAML stands: 1-based line and column in `Policy.file`. */
 export interface Position {
   readonly line: number;
   readonly column: number;
+}
+
+/** From harmless to urgent. */
+export const severities = ['info', 'low', 'medium', 'high', 'critical'] as const;
+
+export type Severity = (typeof severities)[number];
+
+export interface PolicyAnnotations {
+  readonly severity: Severity | undefined;
+  /** Ids of MITRE ATT&CK techniques, `T1055` or `T1059.004`, in the order of the policy. */
+  readonly mitreTechniques: readonly string[];
 }
 
 /** One policy document. `mode` is what `options.policy-mode` says, `enforce` without it. */

@@ -10,7 +10,7 @@ import {
 } from '../../config/key-table.ts';
 import { booleanType, choiceType, type OptionType, textType } from '../../config/option-types.ts';
 import { secretValue } from '../../config/secret-key.ts';
-import type { DestinationType } from '../destination-types.ts';
+import type { DestinationType } from '../destination-type.ts';
 import { tlsKeys } from '../tls-keys.ts';
 
 const brokerType: OptionType<string> = {

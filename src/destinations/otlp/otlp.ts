@@ -1,7 +1,7 @@
 import { group, type KeyValues, mapOf, optionalKey, scalar, withDefault } from '../../config/key-table.ts';
 import { choiceType, type OptionType, textType } from '../../config/option-types.ts';
 import { secretValue } from '../../config/secret-key.ts';
-import type { DestinationType } from '../destination-types.ts';
+import type { DestinationType } from '../destination-type.ts';
 import { tlsKeys } from '../tls-keys.ts';
 import { environmentProblem, otlpCompressions, otlpProtocols } from './otlp-settings.ts';
 

@@ -15,7 +15,7 @@ import {
   deliveredAll,
   type Message,
 } from '../destination.ts';
-import type { DestinationType } from '../destination-types.ts';
+import type { DestinationType } from '../destination-type.ts';
 import { tlsKeys } from '../tls-keys.ts';
 import { UdpTransport, UnixDatagramTransport } from './datagram-transports.ts';
 import { ResendWindow } from './resend-window.ts';

@@ -4,7 +4,7 @@ import { group, type KeyValues, mapOf, optionalKey, required, scalar, withDefaul
 import { choiceType, type OptionType } from '../../config/option-types.ts';
 import { type Secret, secretValue } from '../../config/secret-key.ts';
 import { type Delivery, type Destination, DestinationError, deliveredAll, type Message } from '../destination.ts';
-import type { DestinationType } from '../destination-types.ts';
+import type { DestinationType } from '../destination-type.ts';
 import { type HttpAnswer, HttpClient } from '../http-client.ts';
 import { tlsKeys } from '../tls-keys.ts';
 

@@ -1,6 +1,7 @@
-import { annotationKeys, ownPrefix, severities, splitTechniques } from '../annotations.ts';
+import { annotationKeys, ownPrefix, splitTechniques } from '../annotations.ts';
 import type { Report } from '../finding.ts';
 import type { SourceText } from '../model.ts';
+import { severities } from '../model.ts';
 import { mapOf, textOf } from '../source.ts';
 import { suggest } from '../suggest.ts';
 import type { Rule } from './rule.ts';
