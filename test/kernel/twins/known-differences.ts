@@ -10,6 +10,10 @@ export const known: readonly { readonly pattern: RegExp; readonly reason: string
     pattern: /^process_exec\.(parent|ancestors) is not in the sample$/,
     reason: 'Tetragon had lost the parent of the program in this sample: here it is known',
   },
+  {
+    pattern: /^time is not in the sample$/,
+    reason: 'Tetragon gives no time to events of mapped files: without it they have no place in a stream',
+  },
 ];
 
 /** Why a sample has no twin; undefined when it has one. */
