@@ -13,6 +13,7 @@ test('nothing is added by default', () => {
     clusterName: '',
     withArgumentsList: false,
     withVerdict: false,
+    stacks: expect.objectContaining({ withAddresses: false }),
   };
   expect(content()).toEqual(nothing);
   expect(content('--username-metadata=disabled', '--enable-ancestors=')).toEqual(nothing);

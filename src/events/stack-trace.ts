@@ -25,10 +25,7 @@ export interface StackContent {
   readonly withAddresses: boolean;
 }
 
-/**
- * The calls that led to the hook, nearest first. What the kernel runs between the function and our program is left
- * out.
- */
+/** The calls that led to the hook, nearest first. Programs of BPF that run in front of functions are left out. */
 export function stackEntries(event: HookEvent, { of, value }: EventStack, content: StackContent): StackEntry[] {
   const bytes = argumentValue(event.record, { value, type: 'char_buf', spelledType: 'char_buf', label: '' });
   if (bytes.kind !== 'bytes') return [];
@@ -39,6 +36,26 @@ export function stackEntries(event: HookEvent, { of, value }: EventStack, conten
     const place = content.find(of, event.process.tgid, address) ?? { symbol: '', offset: 0n, module: '' };
     entries.push({ ...place, address: content.withAddresses ? address : 0n });
   }
-  const hooked = entries.findIndex(({ symbol }) => symbol === event.selector.hook.functionName);
-  return of === 'kernel' && hooked > 0 ? entries.slice(hooked) : entries;
+  return of === 'kernel' ? withoutPrograms(entries, event.selector.hook.functionName) : entries;
 }
+
+/** A program in front of a function is called by a trampoline, which the function's first instructions call. */
+function withoutPrograms(entries: readonly StackEntry[], hooked: string): StackEntry[] {
+  const kept: StackEntry[] = [];
+  let isBehindProgram = false;
+  for (const entry of entries.slice(
+    Math.max(
+      0,
+      entries.findIndex(({ symbol }) => symbol === hooked),
+    ),
+  )) {
+    const isProgram = entry.module === programs;
+    const isCaller = isBehindProgram && entry.symbol === kept.at(-1)?.symbol;
+    if (!isProgram && !isCaller) kept.push(entry);
+    isBehindProgram = isProgram;
+  }
+  return kept;
+}
+
+/** What /proc/kallsyms gives as the module of programs and trampolines. */
+const programs = 'bpf';
