@@ -10,7 +10,7 @@ interface Entry {
 
 const isKernelStack = (entries: readonly Entry[]): boolean =>
   entries[0]?.symbol === 'security_file_open' &&
-  entries.some(({ symbol }) => symbol === 'vfs_open') &&
+  entries.some(({ symbol = '' }) => symbol.includes('openat')) &&
   entries.every(({ address }) => address === undefined);
 
 const isUserStack = (entries: readonly Entry[]): boolean =>
