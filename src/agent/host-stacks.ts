@@ -3,13 +3,17 @@ import { KernelSymbols } from '../kernel/kernel-symbols.ts';
 import { ProcessModules } from '../kernel/process-modules.ts';
 import type { StackKind } from '../policy/model.ts';
 
-/** Names the addresses of stacks of this machine. Nothing is read before the first stack comes. */
+/** Names the addresses of stacks of this machine. Nothing is read before a policy asks for stacks. */
 export class HostStacks implements StackContent {
   readonly withAddresses: boolean;
   readonly #processes = new ProcessModules();
 
   constructor(withAddresses: boolean) {
     this.withAddresses = withAddresses;
+  }
+
+  prepare(): void {
+    KernelSymbols.running.find(0xffff_ffff_ffff_ffffn);
   }
 
   find(kind: StackKind, pid: number, address: bigint): StackPlace | undefined {

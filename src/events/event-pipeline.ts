@@ -135,6 +135,7 @@ export class EventPipeline implements RecordHandler {
 
   /** Makes the records of a plan understood; to be called before its program runs. */
   addPlan(plan: EventPlan): void {
+    if (plan.selectors.some(({ stacks }) => stacks !== undefined)) this.encoding.stacks?.prepare();
     this.#plans.add(plan);
   }
 

@@ -23,6 +23,8 @@ export interface StackContent {
   /** Undefined when the address belongs to nothing that is known. */
   find(kind: StackKind, pid: number, address: bigint): StackPlace | undefined;
   readonly withAddresses: boolean;
+  /** Reads what takes long before the first stack comes: a process may be gone until then. */
+  prepare(): void;
 }
 
 /** The calls that led to the hook, nearest first. Programs of BPF that run in front of functions are left out. */

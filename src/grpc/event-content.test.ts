@@ -156,14 +156,18 @@ describe('stacks', () => {
 
   test('begin with the hooked function, and show no addresses', () => {
     const known = [{ offset: '9', symbol: 'vfs_open' }, { offset: '46', symbol: 'ext4_open', module: 'ext4' }, {}];
-    const { kernel_stack_trace: kernel, user_stack_trace: user } = stacksOf({ find, withAddresses: false });
+    const { kernel_stack_trace: kernel, user_stack_trace: user } = stacksOf({
+      find,
+      prepare: () => {},
+      withAddresses: false,
+    });
     expect(kernel).toEqual(known);
     expect(user).toHaveLength(6);
     expect(user[0]).toEqual({ offset: '1', symbol: 'bpf_prog', module: 'bpf' });
   });
 
   test('show addresses when asked to', () => {
-    const { kernel_stack_trace: kernel } = stacksOf({ find, withAddresses: true });
+    const { kernel_stack_trace: kernel } = stacksOf({ find, prepare: () => {}, withAddresses: true });
     expect(kernel.map(({ address }: Json) => address)).toEqual(['16', '18446744071580942345', '48']);
   });
 });

@@ -39,12 +39,12 @@ export const stackScenarios: readonly Scenario[] = [
       context.file('plain', 'x');
       /* Its libraries can be named while it is there. */
       const opens = ['shown', 'plain', 'shown'].map((name) => `: < ${context.path(name)}`);
-      await context.must(['/bin/sh', '-c', `${opens.join('; ')}; sleep 5`]);
+      await context.must(['/bin/sh', '-c', `${opens.join('; ')}; sleep 10`]);
     },
     expected: ({ path }) => [
       times(2, {
         process_kprobe: {
-          process: { arguments: /sleep 5/ },
+          process: { arguments: /sleep 10/ },
           policy_name: 'stacks',
           args: [{ file_arg: { path: path('shown'), permission: '-rw-r--r--' } }],
           kernel_stack_trace: isKernelStack,
@@ -53,7 +53,7 @@ export const stackScenarios: readonly Scenario[] = [
       }),
       once({
         process_kprobe: {
-          process: { arguments: /sleep 5/ },
+          process: { arguments: /sleep 10/ },
           policy_name: 'stacks',
           args: [{ file_arg: { path: path('plain'), permission: '-rw-r--r--' } }],
           kernel_stack_trace: undefined,
