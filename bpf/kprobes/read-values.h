@@ -18,6 +18,15 @@ static inline __u64 unreadable(struct frame_value *out)
 	return 0;
 }
 
+/* A value that is a structure in a slot. */
+static inline __u64 in_slot(struct frame_value *out, __u64 slot, __u32 size)
+{
+	out->number = slot_offset(slot);
+	out->length = size;
+	out->status = 0;
+	return 0;
+}
+
 /* A NUL-terminated string of the kernel or of the process: the address says which. */
 RUNTIME read_string(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
 {
@@ -147,10 +156,7 @@ RUNTIME read_sock(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
 		bpf_probe_read_kernel(to->saddr, 16, &sk->__sk_common.skc_v6_rcv_saddr);
 		bpf_probe_read_kernel(to->daddr, 16, &sk->__sk_common.skc_v6_daddr);
 	}
-	out->number = slot_offset(slot);
-	out->length = sizeof(*to);
-	out->status = 0;
-	return 0;
+	return in_slot(out, slot, sizeof(*to));
 }
 
 RUNTIME read_socket(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
@@ -188,10 +194,7 @@ RUNTIME read_sockaddr(__u64 frame_address, __u64 value, __u64 slot, __u64 pointe
 		else
 			bpf_probe_read_user(to->saddr, 16, (void *)(pointer + 8));
 	}
-	out->number = slot_offset(slot);
-	out->length = sizeof(*to);
-	out->status = 0;
-	return 0;
+	return in_slot(out, slot, sizeof(*to));
 }
 
 RUNTIME read_cred(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
@@ -202,10 +205,7 @@ RUNTIME read_cred(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
 	if (!pointer)
 		return unreadable(out);
 	read_credentials((struct credentials *)slot_of(frame, slot), (const struct cred *)pointer);
-	out->number = slot_offset(slot);
-	out->length = sizeof(struct credentials);
-	out->status = 0;
-	return 0;
+	return in_slot(out, slot, sizeof(struct credentials));
 }
 
 RUNTIME read_user_namespace(__u64 frame_address, __u64 value, __u64 slot, __u64 pointer)
@@ -221,10 +221,7 @@ RUNTIME read_user_namespace(__u64 frame_address, __u64 value, __u64 slot, __u64 
 	to->owner = BPF_CORE_READ(user_ns, owner.val);
 	to->group = BPF_CORE_READ(user_ns, group.val);
 	to->inum = BPF_CORE_READ(user_ns, ns.inum);
-	out->number = slot_offset(slot);
-	out->length = sizeof(*to);
-	out->status = 0;
-	return 0;
+	return in_slot(out, slot, sizeof(*to));
 }
 
 /* `size` bytes of the kernel or of the process, or as many of them as a slot holds; `mode` is how many there are. */

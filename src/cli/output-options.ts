@@ -8,8 +8,13 @@ import {
   sizeType,
   textType,
 } from '../config/option-types.ts';
+import {
+  type AggregationOptions,
+  defaultAggregation,
+  longestWindowMs,
+  mostAggregatedEvents,
+} from '../export/aggregation.ts';
 import { defaultBufferBytes } from '../export/buffered-output.ts';
-import type { AggregationOptions } from '../export/line-aggregator.ts';
 import { UsageError } from './errors.ts';
 
 /** Settings of the outputs of `jatai run`. */
@@ -42,10 +47,14 @@ export const outputOptions = {
     false,
     'write equal calls of a process as one event with a count, when a window ends',
   ),
-  'export-aggregation-window-size': option(durationType, 15_000, 'how long such events are collected'),
+  'export-aggregation-window-size': option(
+    durationType,
+    defaultAggregation.windowMs,
+    'how long such events are collected',
+  ),
   'export-aggregation-buffer-size': option(
-    countType('N', { min: 1, max: 100_000 }),
-    10_000,
+    countType('N', { min: 1, max: mostAggregatedEvents }),
+    defaultAggregation.maxEvents,
     'different events that are collected at a time; one more ends the window',
   ),
   'output-buffer-size': option(
@@ -152,7 +161,6 @@ function uselessAggregation(
 }
 
 const defaultMode = 0o600;
-const longestWindowMs = 3_600_000;
 const fileOptions = [
   'export-file-max-size-mb',
   'export-file-max-backups',

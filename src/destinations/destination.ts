@@ -1,3 +1,5 @@
+import type { Severity as PolicySeverity } from '../policy/model.ts';
+
 /** One event on its way to a receiver. */
 export interface Message {
   /** JSON of the output's schema, without a newline. Must not be changed; valid as long as the message is. */
@@ -12,7 +14,7 @@ export interface Message {
 }
 
 /** The policy's own severity when it names one; else `warning` where a policy refused or ended something, else `info`. */
-export type Severity = 'info' | 'low' | 'warning' | 'medium' | 'high' | 'critical';
+export type Severity = PolicySeverity | 'warning';
 
 /** What became of a batch that the receiver took. */
 export interface Delivery {

@@ -1,3 +1,4 @@
+import { severities } from '../policy/model.ts';
 import type { Message, Severity } from './destination.ts';
 
 /** The message of one event, from its line of JSON in Tetragon's schema; what receivers ask for is found when they do. */
@@ -75,6 +76,5 @@ const timeKey = '"time":"';
 const execIdKey = '"process":{"exec_id":"';
 const severityKey = '"severity":"';
 const actionKey = '"action":"KPROBE_ACTION_';
-const severities: readonly Severity[] = ['info', 'low', 'medium', 'high', 'critical'];
 /** Actions of events whose call was refused or whose process got a signal. */
 const enforced: ReadonlySet<string> = new Set(['OVERRIDE', 'SIGKILL', 'SIGNAL']);

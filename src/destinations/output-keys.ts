@@ -20,6 +20,7 @@ import {
   sizeType,
   textType,
 } from '../config/option-types.ts';
+import { defaultAggregation, longestWindowMs, mostAggregatedEvents } from '../export/aggregation.ts';
 import { defaultBufferBytes } from '../export/buffered-output.ts';
 import type { FilterObject } from '../filters/filter-json.ts';
 import type { SourceNode } from '../policy/source.ts';
@@ -33,12 +34,11 @@ const nameType: OptionType<string> = {
   },
 };
 
-/** Events are that late. */
 const windowType: OptionType<number> = {
   ...durationType,
   parse: (text) => {
     const windowMs = durationType.parse(text);
-    if (windowMs > 0 && windowMs <= 3_600_000) return windowMs;
+    if (windowMs > 0 && windowMs <= longestWindowMs) return windowMs;
     throw new Error('a time up to an hour');
   },
 };
@@ -76,8 +76,11 @@ export const outputKeys = {
   /** Joins equal events; not without it. */
   aggregation: optionalKey(
     group({
-      window: withDefault(scalar(windowType), 15_000),
-      maxEvents: withDefault(scalar(countType('N', { min: 1, max: 100_000 })), 10_000),
+      window: withDefault(scalar(windowType), defaultAggregation.windowMs),
+      maxEvents: withDefault(
+        scalar(countType('N', { min: 1, max: mostAggregatedEvents })),
+        defaultAggregation.maxEvents,
+      ),
     }),
   ),
   bufferSize: withDefault(scalar(sizeType({ min: 2 ** 16, max: 2 ** 30 })), defaultBufferBytes),

@@ -1,6 +1,7 @@
 import type { HookRecord, RecordValue } from './decode.ts';
 import type { EventArgument } from './event-plan.ts';
 import { JsonWriter } from './json-writer.ts';
+import { trimmedEnd } from './process.ts';
 import { encodedPermission, fileKeys, key, writeArgument } from './value-json.ts';
 import { argumentValue } from './values.ts';
 import { fileValue, valueStatus } from './wire.ts';
@@ -103,7 +104,7 @@ function stringWriter(label: string): DirectWriter {
   return {
     start: `${key.string}"`,
     write(writer, { buffer, view }, value) {
-      writer.escapedWords(buffer, view, value.start, textEnd(buffer, value.start, value.length));
+      writer.escapedWords(buffer, view, value.start, trimmedEnd(buffer, value.start, value.start + value.length));
       return end;
     },
   };
@@ -121,7 +122,7 @@ function fileWriter(fileKey: Buffer, label: string): DirectWriter {
       const room = value.length - fileValue.size;
       const pathLength = Math.min(view.getUint32(value.start + fileValue.at.path_length, true), room);
       const pathStart = value.start + fileValue.size;
-      const pathEnd = textEnd(buffer, pathStart, pathLength);
+      const pathEnd = trimmedEnd(buffer, pathStart, pathStart + pathLength);
       if (pathEnd === pathStart) return undefined;
       writer.escapedWords(buffer, view, pathStart, pathEnd);
       return ends.of(view.getUint32(value.start + fileValue.at.mode, true));
@@ -165,13 +166,6 @@ function argumentEnd(quote: string, label: string): Buffer {
   }
   writer.ascii('}');
   return writer.take();
-}
-
-/** Without NUL bytes at the end. */
-function textEnd(bytes: Buffer, start: number, length: number): number {
-  let end = start + length;
-  while (end > start && bytes[end - 1] === 0) end--;
-  return end;
 }
 
 const nothing = Buffer.alloc(0);

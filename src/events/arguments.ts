@@ -1,4 +1,4 @@
-import { type ArgumentRange, type TextRange, textOf } from './process.ts';
+import { type ArgumentRange, type TextRange, textOf, trimmedEnd } from './process.ts';
 
 /** What `writeArguments` writes to; `escaped` takes text of the kernel, the others what needs no change. */
 export interface ArgumentsWriter {
@@ -20,7 +20,7 @@ export function writeArguments(writer: ArgumentsWriter, argv: ArgumentRange, quo
     writer.escaped(bytes, argv.start, argv.end);
     return;
   }
-  const end = trimmedEnd(argv);
+  const end = trimmedEnd(argv.bytes, argv.start, argv.end);
   let start = elementEnd(bytes, argv.start, end) + 1;
   let empty = true;
   while (start < end) {
@@ -38,7 +38,7 @@ export function writeArguments(writer: ArgumentsWriter, argv: ArgumentRange, quo
 /** The same text as a JavaScript string. */
 export function argumentsText(argv: ArgumentRange): string {
   if (argv.joined === true) return textOf(argv);
-  const elements = textOf({ ...argv, end: trimmedEnd(argv) })
+  const elements = textOf({ ...argv, end: trimmedEnd(argv.bytes, argv.start, argv.end) })
     .split('\0')
     .slice(1);
   let text = '';
@@ -65,14 +65,8 @@ export function* argumentElements({ bytes, start, end, joined }: ArgumentRange):
 /** True when there is nothing to write. */
 export function hasNoArguments(argv: ArgumentRange): boolean {
   if (argv.joined === true) return argv.end === argv.start;
-  const end = trimmedEnd(argv);
+  const end = trimmedEnd(argv.bytes, argv.start, argv.end);
   return elementEnd(argv.bytes, argv.start, end) >= end;
-}
-
-/** End of the last element that is not empty. */
-function trimmedEnd({ bytes, start, end }: TextRange): number {
-  while (end > start && bytes[end - 1] === 0) end--;
-  return end;
 }
 
 function elementEnd(bytes: Buffer, start: number, end: number): number {

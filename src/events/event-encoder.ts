@@ -201,8 +201,7 @@ export class EventEncoder {
     let separator = `,"${stack.of}_stack_trace":[{`;
     for (const { address, offset, symbol, module } of stackEntries(event, stack, this.#content.stacks)) {
       writer.ascii(separator);
-      const entry = { address: numberText(address), offset: numberText(offset), symbol, module };
-      writer.raw(Buffer.from(members(entry).slice(1)));
+      writeMembers(writer, { address: numberText(address), offset: numberText(offset), symbol, module }, '');
       separator = '},{';
     }
     if (separator === '},{') writer.ascii('}]');
@@ -399,17 +398,26 @@ function numberText(value: number | bigint): string {
   return value === 0 || value === 0n ? '' : String(value);
 }
 
-/** `,"key":value` for each member that is not empty. Policy text comes from YAML and may hold lone surrogates. */
-function members(values: Record<string, string | readonly string[]>): string {
+/** `,"key":value` for each member that is not empty. */
+function members(values: Members): string {
   const writer = new JsonWriter(256);
-  for (const [key, value] of Object.entries(values)) {
-    if (value.length === 0) continue;
-    writer.ascii(`,"${key}":`);
-    if (typeof value === 'string') writer.text(value);
-    else writeTexts(writer, value);
-  }
+  writeMembers(writer, values, ',');
   return writer.take().toString('utf8');
 }
+
+/** The members that are not empty, `separator` before the first. Policy text comes from YAML and may hold lone surrogates. */
+function writeMembers(writer: JsonWriter, values: Members, separator: ',' | ''): void {
+  let before: string = separator;
+  for (const [key, value] of Object.entries(values)) {
+    if (value.length === 0) continue;
+    writer.ascii(`${before}"${key}":`);
+    if (typeof value === 'string') writer.text(value);
+    else writeTexts(writer, value);
+    before = ',';
+  }
+}
+
+type Members = Readonly<Record<string, string | readonly string[]>>;
 
 function writeTexts(writer: JsonWriter, texts: readonly string[]): void {
   let separator = '[';

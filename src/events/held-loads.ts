@@ -18,7 +18,7 @@ export class HeldLoads {
 
   /** Keeps a copy of `buffer[offset .. offset + size]`, the bytes of `record`. */
   add({ header }: LoaderRecord, buffer: Buffer, offset: number, size: number): void {
-    const held = this.#byTgid.get(header.tgid) ?? { records: [], sinceMs: Date.now() };
+    const held = this.#byTgid.get(header.tgid) ?? { records: [], sinceMs: performance.now() };
     held.records.push(Buffer.from(buffer.subarray(offset, offset + size)));
     this.#byTgid.set(header.tgid, held);
     this.#count++;
@@ -44,7 +44,7 @@ export class HeldLoads {
   /** The same, when it has waited too long: its exec record was lost. */
   takeExpired(): LoaderRecord[] {
     const oldest = this.#byTgid.values().next().value;
-    return oldest !== undefined && Date.now() - oldest.sinceMs > maxWaitMs ? this.takeOldest() : [];
+    return oldest !== undefined && performance.now() - oldest.sinceMs > maxWaitMs ? this.takeOldest() : [];
   }
 }
 

@@ -45,6 +45,12 @@ export interface TextRange {
   readonly end: number;
 }
 
+/** Where `bytes[start .. end]` ends without NUL bytes at its end. */
+export function trimmedEnd(bytes: Buffer, start: number, end: number): number {
+  while (end > start && bytes[end - 1] === 0) end--;
+  return end;
+}
+
 /** Arguments of a program. */
 export interface ArgumentRange extends TextRange {
   /** True for the text of the arguments, joined and redacted; else it is argv as it lies in memory. */

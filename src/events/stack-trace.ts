@@ -43,14 +43,10 @@ export function stackEntries(event: HookEvent, { of, value }: EventStack, conten
 
 /** A program in front of a function is called by a trampoline, which the function's first instructions call. */
 function withoutPrograms(entries: readonly StackEntry[], hooked: string): StackEntry[] {
+  const first = entries.findIndex(({ symbol }) => symbol === hooked);
   const kept: StackEntry[] = [];
   let isBehindProgram = false;
-  for (const entry of entries.slice(
-    Math.max(
-      0,
-      entries.findIndex(({ symbol }) => symbol === hooked),
-    ),
-  )) {
+  for (const entry of entries.slice(Math.max(0, first))) {
     const isProgram = entry.module === programs;
     const isCaller = isBehindProgram && entry.symbol === kept.at(-1)?.symbol;
     if (!isProgram && !isCaller) kept.push(entry);

@@ -1,6 +1,6 @@
 import type { HookRecord, RecordValue } from './decode.ts';
 import type { EventArgument } from './event-plan.ts';
-import { type Credentials, readCredentials, type TextRange } from './process.ts';
+import { type Credentials, readCredentials, type TextRange, trimmedEnd } from './process.ts';
 import {
   bufferValue,
   credentials,
@@ -231,9 +231,7 @@ function readWord(buffer: Buffer, value: RecordValue, position: number): number 
 
 /** Without NUL bytes at the end. */
 function textRange(bytes: Buffer, start: number, length: number): TextRange {
-  let end = start + length;
-  while (end > start && bytes[end - 1] === 0) end--;
-  return { bytes, start, end };
+  return { bytes, start, end: trimmedEnd(bytes, start, start + length) };
 }
 
 function addressRange(bytes: Buffer, start: number): TextRange {

@@ -1,7 +1,8 @@
 import type { LinePlace, LineSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
 import type { LineSchema } from '../schemas/line-schemas.ts';
-import { type AggregationCounters, type AggregationOptions, LineAggregator } from './line-aggregator.ts';
+import type { AggregationOptions } from './aggregation.ts';
+import { type AggregationCounters, LineAggregator } from './line-aggregator.ts';
 import type { LineOutput } from './line-output.ts';
 import { RateLimit } from './rate-limit.ts';
 import { SequenceNumbers } from './sequence-numbers.ts';

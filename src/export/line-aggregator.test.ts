@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type AggregationOptions, LineAggregator } from './line-aggregator.ts';
+import { type LineAggregationOptions, LineAggregator } from './line-aggregator.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const limits: AggregationOptions = { windowMs: 15_000, maxEvents: 100 };
+const limits: LineAggregationOptions = { windowMs: 15_000, maxEvents: 100 };
 
 class Reader {
   readonly lines: string[] = [];
@@ -16,7 +16,7 @@ class Reader {
   /** Bytes in front of the next line. */
   #before = 0;
 
-  constructor(options: Partial<AggregationOptions> = {}) {
+  constructor(options: Partial<LineAggregationOptions> = {}) {
     this.aggregator = new LineAggregator({ ...limits, ...options }, (line, start, end) => {
       this.lines.push(line.toString('utf8', start, end));
     });

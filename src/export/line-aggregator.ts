@@ -1,8 +1,6 @@
-export interface AggregationOptions {
-  /** How long equal events are collected, from the first one on. */
-  readonly windowMs: number;
-  /** Different events that are collected at a time; one more ends the window. */
-  readonly maxEvents: number;
+import type { AggregationOptions } from './aggregation.ts';
+
+export interface LineAggregationOptions extends AggregationOptions {
   /** Bytes of memory for them; more ends the window too. 32 MB by default. */
   readonly maxBytes?: number;
 }
@@ -42,7 +40,7 @@ interface WaitingEvent {
  * process, so that a reader never sees an event of a process after its end, or of a program after the next one.
  */
 export class LineAggregator {
-  readonly #options: AggregationOptions;
+  readonly #options: LineAggregationOptions;
   readonly #maxBytes: number;
   readonly #emit: (line: Buffer, start: number, end: number) => void;
   /** In the order in which they came. */
@@ -56,7 +54,7 @@ export class LineAggregator {
   #timer: NodeJS.Timeout | undefined;
 
   /** `emit` gets lines as `add` takes them, and must take what it needs during the call. */
-  constructor(options: AggregationOptions, emit: (line: Buffer, start: number, end: number) => void) {
+  constructor(options: LineAggregationOptions, emit: (line: Buffer, start: number, end: number) => void) {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? defaultBytes;
     this.#emit = emit;

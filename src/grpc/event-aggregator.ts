@@ -1,12 +1,6 @@
+import type { AggregationOptions } from '../export/aggregation.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import { readField } from './wire-fields.ts';
-
-export interface AggregationOptions {
-  /** How long equal events are collected, from the first one on. */
-  readonly windowMs: number;
-  /** Different events that are collected at a time; one more ends the window. */
-  readonly maxEvents: number;
-}
 
 /**
  * Joins equal events of a window into one with a count. Equal are encoded messages that differ in their time at most:

@@ -1,6 +1,11 @@
 import type protobuf from 'protobufjs';
 import type { Event } from '../events/events.ts';
-import type { AggregationOptions } from './event-aggregator.ts';
+import {
+  type AggregationOptions,
+  defaultAggregation,
+  longestWindowMs,
+  mostAggregatedEvents,
+} from '../export/aggregation.ts';
 import { compileFieldFilters } from './field-filter.ts';
 import { messageJson } from './message-json.ts';
 import type { FilterMessage, GetEventsRequest } from './messages.ts';
@@ -69,13 +74,9 @@ interface FilterLists {
 function aggregationOf({ aggregation_options: options }: GetEventsRequest): AggregationOptions | undefined {
   if (options === undefined) return undefined;
   const { seconds = 0, nanos = 0 } = options.window_size ?? {};
-  const windowMs = options.window_size === undefined ? 15_000 : seconds * 1000 + nanos / 1e6;
+  const windowMs = options.window_size === undefined ? defaultAggregation.windowMs : seconds * 1000 + nanos / 1e6;
   if (!(windowMs > 0 && windowMs <= longestWindowMs))
     throw new StatusError('INVALID_ARGUMENT', 'aggregation_options.window_size is not a time up to an hour');
-  const maxEvents = Math.min(options.channel_buffer_size || 10_000, mostAggregated);
+  const maxEvents = Math.min(options.channel_buffer_size || defaultAggregation.maxEvents, mostAggregatedEvents);
   return { windowMs, maxEvents };
 }
-
-const longestWindowMs = 3_600_000;
-/** Different events in a window of one client: each takes about a kilobyte. */
-const mostAggregated = 100_000;

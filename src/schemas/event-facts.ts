@@ -1,3 +1,5 @@
+import type { Verdict } from '../events/verdict.ts';
+import type { Severity } from '../policy/model.ts';
 import { type Activity, type ActivityName, activities, callActivity } from './activities.ts';
 import {
   type CallConnection,
@@ -13,7 +15,7 @@ import {
 } from './call-subjects.ts';
 import { type HookCall, hookCall } from './hook-call.ts';
 import { isObject, type Json, type JsonObject, objectAt, objectsAt, textAt } from './json.ts';
-import { type SeverityName, severityOf, techniquesOf, type Verdict, verdictOf } from './verdict.ts';
+import { severityOf, techniquesOf, verdictOf } from './verdict.ts';
 
 /** What an event is about, before it is put in the words of a schema. */
 export interface EventFacts {
@@ -27,7 +29,7 @@ export interface EventFacts {
   readonly call: HookCall | undefined;
   /** For events of policies. */
   readonly verdict: Verdict | undefined;
-  readonly severity: SeverityName;
+  readonly severity: Severity;
   readonly techniques: readonly string[];
   readonly outcome: 'success' | 'failure' | undefined;
   /** For events about the stream itself: what they say, in words. */
@@ -151,7 +153,7 @@ function filesOfActivity(name: ActivityName, args: readonly JsonObject[]): Pick<
   }
 }
 
-function severity(type: string | undefined, body: JsonObject, verdict: Verdict | undefined): SeverityName {
+function severity(type: string | undefined, body: JsonObject, verdict: Verdict | undefined): Severity {
   if (verdict !== undefined) return severityOf(body, verdict);
   return type === 'rate_limit_info' ? 'medium' : 'info';
 }

@@ -1,7 +1,6 @@
+import type { Verdict } from '../events/verdict.ts';
+import type { Severity } from '../policy/model.ts';
 import { isArray, type JsonObject, textAt } from './json.ts';
-
-/** What a policy did to a call. */
-export type Verdict = 'prevented' | 'interrupted' | 'would_have_prevented' | 'observed';
 
 /** What a verdict is in the schemas. */
 export interface VerdictRow {
@@ -15,7 +14,7 @@ export interface VerdictRow {
   };
   readonly ecs: { readonly kind: 'event' | 'alert'; readonly category?: string; readonly type?: string };
   /** When the policy has no severity of its own. */
-  readonly severity: SeverityName;
+  readonly severity: Severity;
 }
 
 /**
@@ -45,16 +44,14 @@ export const verdicts: Readonly<Record<Verdict, VerdictRow>> = {
   },
 };
 
-export type SeverityName = keyof typeof severities;
-
 /** Severities of policies. `ecs` is on the scale that Elastic's own alerts use. */
-export const severities = {
+export const severities: Readonly<Record<Severity, { ocsf: number; caption: string; ecs: number }>> = {
   info: { ocsf: 1, caption: 'Informational', ecs: 1 },
   low: { ocsf: 2, caption: 'Low', ecs: 21 },
   medium: { ocsf: 3, caption: 'Medium', ecs: 47 },
   high: { ocsf: 4, caption: 'High', ecs: 73 },
   critical: { ocsf: 5, caption: 'Critical', ecs: 99 },
-} as const;
+};
 
 /** The actions behind each verdict, for events that do not state theirs. */
 export const verdictActions: readonly (readonly [Verdict, readonly string[]])[] = [
@@ -76,10 +73,10 @@ export function verdictOf(event: JsonObject): Verdict {
 }
 
 /** The severity of an event of a policy: that of the policy, else by verdict. */
-export function severityOf(event: JsonObject, verdict: Verdict): SeverityName {
+export function severityOf(event: JsonObject, verdict: Verdict): Severity {
   const stated = textAt(event, 'severity')?.toLowerCase();
   const name = stated === 'informational' ? 'info' : stated;
-  return name !== undefined && Object.hasOwn(severities, name) ? (name as SeverityName) : verdicts[verdict].severity;
+  return name !== undefined && Object.hasOwn(severities, name) ? (name as Severity) : verdicts[verdict].severity;
 }
 
 /** MITRE ATT&CK techniques that the policy names in its annotations or tags (`mitre.T1071`), each once. */

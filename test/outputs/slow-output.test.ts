@@ -4,18 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
+import { getppidPolicy } from '../kernel/harness/policy-text.ts';
 import { repositoryRoot } from '../vm/repository-root.ts';
 
-const policy = `
-apiVersion: cilium.io/v1alpha1
-kind: TracingPolicy
-metadata:
-  name: watch-getppid
-spec:
-  tracepoints:
-  - subsystem: syscalls
-    event: sys_enter_getppid
-`;
 const calls = 40_000;
 
 test('an output that nobody reads delays neither the ring nor the file; what it lost is what it says', async ({
@@ -26,7 +17,7 @@ test('an output that nobody reads delays neither the ring nor the file; what it 
     const file = join(folder, 'events.json');
     const policyFile = join(folder, 'policy.yaml');
     const pipe = join(folder, 'pipe');
-    writeFileSync(policyFile, policy);
+    writeFileSync(policyFile, getppidPolicy('watch-getppid'));
     execFileSync('mkfifo', [pipe]);
     const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
     const writer = openSync(pipe, 'w');

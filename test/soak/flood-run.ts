@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuNsOf } from '../../bench/harness/process-state.ts';
 import { AgentProcess } from '../kernel/harness/agent-process.ts';
+import { getppidPolicy } from '../kernel/harness/policy-text.ts';
 import { repositoryRoot } from '../vm/repository-root.ts';
 import { LineCount } from './line-count.ts';
 
@@ -38,19 +39,6 @@ export interface Received {
 
 const loads = 2;
 const loadProgram = join(repositoryRoot, 'build/programs/call-steadily');
-const policy = `apiVersion: cilium.io/v1alpha1
-kind: TracingPolicy
-metadata:
-  name: flood
-spec:
-  tracepoints:
-  - subsystem: syscalls
-    event: sys_enter_getppid
-    selectors:
-    - matchBinaries:
-      - operator: In
-        values: ["${loadProgram}"]
-`;
 
 /**
  * Runs an agent with a JSON file and two clients of the event stream, of which one never reads, lets two processes make
@@ -103,7 +91,7 @@ export function sumOf(counts: Readonly<Record<string, number>>): number {
 
 async function startAgent(folder: string): Promise<AgentProcess> {
   const policyFile = join(folder, 'policy.yaml');
-  writeFileSync(policyFile, policy);
+  writeFileSync(policyFile, getppidPolicy('flood', loadProgram));
   const output = ['--output', 'none', '--export-filename', join(folder, 'events.json')];
   const rotation = ['--export-file-max-size-mb', '256', '--export-file-max-backups', '0'];
   const filter = ['--export-allowlist', '{"event_set":["PROCESS_TRACEPOINT"]}'];

@@ -5,3 +5,17 @@ export function tracingPolicy(name: string, spec: string): string {
   const body = lines.map((line) => (line.trim() === '' ? '' : `  ${line.slice(margin)}`)).join('\n');
   return `apiVersion: cilium.io/v1alpha1\nkind: TracingPolicy\nmetadata:\n  name: ${name}\nspec:\n${body}\n`;
 }
+
+/** A policy that reports the calls of getppid: of `program`, or of all. */
+export function getppidPolicy(name: string, program?: string): string {
+  const selectors = `
+    selectors:
+    - matchBinaries: [{operator: In, values: ["${program}"]}]`;
+  return tracingPolicy(
+    name,
+    `
+  tracepoints:
+  - subsystem: syscalls
+    event: sys_enter_getppid${program === undefined ? '' : selectors}`,
+  );
+}

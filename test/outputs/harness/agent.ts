@@ -4,23 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { getppidPolicy } from '../../kernel/harness/policy-text.ts';
 import { repositoryRoot } from '../../vm/repository-root.ts';
-
-/** Of this test's own program: others on the machine may call the same. */
-const policyFor = (program: string): string => `
-apiVersion: cilium.io/v1alpha1
-kind: TracingPolicy
-metadata:
-  name: watch-getppid
-spec:
-  tracepoints:
-  - subsystem: syscalls
-    event: sys_enter_getppid
-    selectors:
-    - matchBinaries:
-      - operator: In
-        values: [${program}]
-`;
 
 /** An agent that reports calls of getppid to the outputs of a file, and serves its metrics. */
 export class TestAgent {
@@ -40,7 +25,8 @@ export class TestAgent {
 
   /** Resolves when it is ready; to why not, when it cannot run here. */
   static async start(folder: string, outputs: string, ...options: string[]): Promise<TestAgent | string> {
-    writeFileSync(join(folder, 'policy.yaml'), policyFor(callingProgram(folder)));
+    // Of this test's own program: others on the machine may call the same.
+    writeFileSync(join(folder, 'policy.yaml'), getppidPolicy('watch-getppid', callingProgram(folder)));
     writeFileSync(join(folder, 'outputs.yaml'), outputs);
     const files = ['--policy', join(folder, 'policy.yaml'), '--outputs', join(folder, 'outputs.yaml')];
     const more = ['--metrics-server', 'localhost:0', '--log-level', 'info', ...options];
