@@ -8,9 +8,11 @@ const call = triggerProgram('call');
 const long = 'x'.repeat(100_000);
 
 function execOf(events: readonly AgentEvent[], words: string, log: string): EventProcess {
-  const found = events.find(({ process_exec }) => process_exec?.process.arguments === words);
-  assert.ok(found?.process_exec !== undefined, `no exec event of "${words}"; the agent wrote:\n${log}`);
-  return found.process_exec.process;
+  const started = events.flatMap(({ process_exec }) => (process_exec === undefined ? [] : [process_exec.process]));
+  const found = started.find((process) => process.arguments === words);
+  const seen = started.map(({ binary, arguments: text, flags }) => `${binary} ${text} (${flags})`);
+  assert.ok(found, `no exec event of "${words}", but of:\n${seen.join('\n')}\nThe agent wrote:\n${log}`);
+  return found;
 }
 
 export const environmentScenarios: readonly Scenario[] = [

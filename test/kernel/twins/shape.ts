@@ -62,7 +62,8 @@ const determined = new Set([
 
 const digits = /^(0|[1-9]\d*)$/;
 const textKinds: readonly (readonly [names: RegExp, pattern: RegExp, kind: string])[] = [
-  [/^(time|start_time)$/, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/, 'a time with nanoseconds'],
+  /* Of nanoseconds that are zeros protobuf leaves out three at a time. */
+  [/^(time|start_time)$/, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.(\d{3}){1,3})?Z$/, 'a time'],
   [/exec_id$/, /^[A-Za-z0-9+/]{8,}={0,2}$/, 'base64'],
   [/^(bytes_arg|buildid)$/, /^[A-Za-z0-9+/]+={0,2}$/, 'base64'],
   [/^(cookie|long_arg|size_arg|offset)$/, digits, 'a number in quotes'],
