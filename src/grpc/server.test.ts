@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GrpcClient } from '../client/grpc-client.ts';
 import { frame } from './framing.ts';
+import { maxWaitingBytes } from './get-events.ts';
 import { singleRequest } from './method.ts';
 import { GrpcServer, type Route, type Routes } from './server.ts';
 import { parseServerAddress, serverAddressText } from './server-address.ts';
@@ -31,6 +32,7 @@ const routes: Routes = new Map<string, Route>([
   ],
   ['/test.Test/Once', () => singleRequest(() => {})],
   ['/test.Test/Wait', (call) => ({ onMessage: () => call.respond() })],
+  ['/test.Test/Flood', (call) => ({ onMessage: () => call.sendFrames(Buffer.alloc(maxWaitingBytes)) })],
   [
     '/test.Test/Count',
     (call) => ({
@@ -82,6 +84,15 @@ describe('GrpcServer', () => {
       status: 'FAILED_PRECONDITION',
       message: reason,
     });
+  });
+
+  test('a client that reads nothing of a stream is answered on the same connection', async () => {
+    const session = test1.connect();
+    const flood = session.request({ ':method': 'POST', ':path': '/test.Test/Flood', 'content-type': 'application/grpc' });
+    flood.end(Buffer.alloc(5));
+    await new Promise((resolve) => flood.once('response', resolve));
+    const answer = await callRaw(session, { ':path': '/test.Test/Echo' }, [Buffer.alloc(5)]);
+    expect(answer).toMatchObject({ grpcStatus: '0' });
   });
 
   const refusals: readonly (readonly [name: string, headers: Record<string, string>, body: Buffer, answer: object])[] =

@@ -35,6 +35,7 @@ export interface GrpcServerOptions {
 export class GrpcServer {
   readonly #options: GrpcServerOptions;
   readonly #servers: (Http2Server | Http2SecureServer)[] = [];
+  readonly #secureServers: Http2SecureServer[] = [];
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #calls = new Set<ServerCall>();
   #stopWatchingTls: (() => void) | undefined;
@@ -84,7 +85,10 @@ export class GrpcServer {
     const server = createSecureServer({ ...httpOptions, ...tls.serverOptions(), allowHTTP1: false });
     /* A client without HTTP/2 or with a bad certificate is its own problem. */
     server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#stopWatchingTls = tls.watch((context) => server.setSecureContext(context));
+    this.#secureServers.push(server);
+    this.#stopWatchingTls ??= tls.watch((context) => {
+      for (const each of this.#secureServers) each.setSecureContext(context);
+    });
     return server;
   }
 
@@ -137,7 +141,12 @@ function identify(address: ServerAddress, session: ServerHttp2Session): Peer {
 
 /** Of one address; those who ask for one more are turned away. */
 const maxConnections = 256;
-const httpOptions = { settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 } } as const;
+/**
+ * Megabytes from which on Node refuses new calls of a connection. What its streams of events have under way counts too, up
+ * to 32 MiB each (get-events.ts): a client that is slow to read them is answered all the same.
+ */
+const maxSessionMemory = 1024;
+const httpOptions = { maxSessionMemory, settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 } } as const;
 /** A client whose machine vanished is found in some minutes. */
 const keepAliveMs = 60_000;
 const closeTimeoutMs = 1000;

@@ -123,6 +123,20 @@ describe('TLS', () => {
     await server.close();
   });
 
+  test('every address gets the new files', async () => {
+    for (const kind of ['key', 'pem']) copyFileSync(file(`server.${kind}`), file(`live.${kind}`));
+    const { server, address } = await serve(false);
+    const second = await server.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+    reports.length = 0;
+    for (const kind of ['key', 'pem']) {
+      copyFileSync(file(`server2.${kind}`), file('incoming'));
+      renameSync(file('incoming'), file(`live.${kind}`));
+    }
+    await until(() => reports.includes('the new TLS files are used from now on'));
+    expect([await subjectOf(address), await subjectOf(second)]).toEqual(['server2', 'server2']);
+    await server.close();
+  });
+
   test('a missing file is an error at once', () => {
     const options = { clientCaFiles: [], requireClientCert: false, report: () => {} };
     expect(() => new TlsFiles({ ...options, certFile: file('nope.pem'), keyFile: file('live.key') })).toThrow('ENOENT');
