@@ -1,6 +1,6 @@
 import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from '../compiler/compile-group.ts';
 import type { HookPlan, ResolvedHook } from '../compiler/hook-plan.ts';
-import { type Resolution, resolvePolicy } from '../compiler/resolve.ts';
+import { type AbsentHooks, type Resolution, resolvePolicy } from '../compiler/resolve.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
@@ -23,6 +23,8 @@ export interface PolicyManagerOptions extends CompileOptions {
 export interface PolicyRefusal {
   readonly policy: Policy;
   readonly diagnostics: readonly Diagnostic[];
+  /** Hooks of it that this kernel cannot serve. */
+  readonly absent: AbsentHooks;
 }
 
 export interface ApplyResult {
@@ -30,6 +32,8 @@ export interface ApplyResult {
   readonly loaded: readonly Policy[];
   /** By policy, the hooks that are not loaded, because this kernel lacks what they need. */
   readonly refused: readonly PolicyRefusal[];
+  /** Hooks of all these policies that are not loaded, those included that may be absent (`ignore.callNotFound`). */
+  readonly absent: AbsentHooks;
   /** Warnings: what runs, but weaker than asked. */
   readonly degraded: readonly Diagnostic[];
   /** Programs that intercept calls. */
@@ -44,7 +48,7 @@ export class PolicyManager {
   readonly #hookIds: Map<string, number>;
   #nextPlanId: number;
   #nextHookId: number;
-  #result: ApplyResult = { loaded: [], refused: [], degraded: [], hookCount: 0 };
+  #result: ApplyResult = { loaded: [], refused: [], absent: new Map(), degraded: [], hookCount: 0 };
   /** What each live hook was made of. */
   #groups = new Map<string, ResolvedHook[]>();
 
@@ -76,7 +80,7 @@ export class PolicyManager {
       const candidates = policies.filter((policy) => !standBack.has(policy));
       const failure = this.#tryApply(candidates);
       if (failure === undefined) {
-        this.#result = this.#describe(candidates, refused);
+        this.#result = this.#describe(policies, candidates, refused);
         return this.#result;
       }
       standBack.add(failure.policy);
@@ -89,16 +93,16 @@ export class PolicyManager {
    * contains it; those that cannot be loaded already are left out as before.
    */
   applyWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    const { diagnostics } = inSpan('policies.resolve', () => this.#resolve(required));
+    const { diagnostics, absent } = inSpan('policies.resolve', () => this.#resolve(required));
     const errors = diagnostics.filter(isError);
-    if (errors.length > 0) return { policy: required, diagnostics: errors };
+    if (errors.length > 0) return { policy: required, diagnostics: errors, absent };
     const refused = new Map(this.#result.refused.map(({ policy, diagnostics }) => [policy, diagnostics]));
     const isCandidate = (policy: Policy) => policy === required || this.#isLive(policy) || !refused.has(policy);
     const candidates = policies.filter(isCandidate);
     const failure = this.#tryApply(candidates);
-    if (failure !== undefined) return { policy: required, diagnostics: failure.diagnostics };
+    if (failure !== undefined) return { policy: required, diagnostics: failure.diagnostics, absent };
     const stillRefused = new Map([...refused].filter(([policy]) => policies.includes(policy) && policy !== required));
-    this.#result = this.#describe(candidates, stillRefused);
+    this.#result = this.#describe(policies, candidates, stillRefused);
     return this.#result;
   }
 
@@ -122,11 +126,20 @@ export class PolicyManager {
     return bytes;
   }
 
-  #describe(candidates: readonly Policy[], refused: ReadonlyMap<Policy, readonly Diagnostic[]>): ApplyResult {
+  #describe(
+    policies: readonly Policy[],
+    candidates: readonly Policy[],
+    refused: ReadonlyMap<Policy, readonly Diagnostic[]>,
+  ): ApplyResult {
     const loaded = candidates.filter((policy) => this.#hasPart(policy) || !refused.has(policy));
     return {
       loaded,
-      refused: [...refused].map(([policy, diagnostics]) => ({ policy, diagnostics })),
+      refused: [...refused].map(([policy, diagnostics]) => ({
+        policy,
+        diagnostics,
+        absent: this.#resolve(policy).absent,
+      })),
+      absent: new Map(policies.flatMap((policy) => [...this.#resolve(policy).absent])),
       degraded: loaded.flatMap((policy) => this.#resolve(policy).diagnostics.filter((found) => !isError(found))),
       hookCount: this.#groups.size + (this.#options.loader.isOn ? 1 : 0),
     };

@@ -32,13 +32,14 @@ class Kernel {
   active: readonly Policy[] = [];
 
   setPolicies(policies: readonly Policy[]): ApplyResult {
-    const refused = policies.filter(isImpossible).map((policy) => ({ policy, diagnostics: [refusalOf(policy)] }));
+    const refused = policies.filter(isImpossible).map(refusalOf);
     this.active = policies.filter((policy) => !isImpossible(policy));
-    return { loaded: this.active, refused, degraded: [], hookCount: 1 };
+    const absent = new Map(refused.flatMap((refusal) => [...refusal.absent]));
+    return { loaded: this.active, refused, absent, degraded: [], hookCount: 1 };
   }
 
   setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    if (isImpossible(required)) return { policy: required, diagnostics: [refusalOf(required)] };
+    if (isImpossible(required)) return refusalOf(required);
     return this.setPolicies(policies);
   }
 
@@ -51,9 +52,12 @@ function isImpossible({ hooks }: Policy): boolean {
   return hooks.some(({ target }) => target.endsWith('missing'));
 }
 
-function refusalOf({ file }: Policy) {
+function refusalOf(policy: Policy): PolicyRefusal {
+  const { file, hooks } = policy;
   const message = 'This kernel has no such tracepoint';
-  return { file, line: 8, column: 12, severity: 'error', code: 'tracepoint-not-found', message, hint: '' } as const;
+  const place = { file, line: 8, column: 12, severity: 'error', code: 'unknown-tracepoint' } as const;
+  const absent = new Map(hooks.filter(({ target }) => target.endsWith('missing')).map((hook) => [hook, 'not-found']));
+  return { policy, diagnostics: [{ ...place, message, hint: '' }], absent: absent as PolicyRefusal['absent'] };
 }
 
 let kernel: Kernel;
@@ -105,6 +109,24 @@ describe('PolicyRegistry', () => {
     expect(registry.list('grpc')).toMatchObject([{ name: 'c', loaded: false, errors: [{ line: 8 }] }]);
     registry.add(yamlOf('c'));
     expect(registry.list('grpc')).toMatchObject([{ id: 4, name: 'c', loaded: true, errors: [] }]);
+  });
+
+  test('a policy that cannot be loaded is not changed either', () => {
+    expect(() => registry.add(yamlOf('c', 'sys_enter_missing'))).toThrow();
+    const before = registry.list();
+    expect([...before[0]!.absent.values()]).toEqual(['not-found']);
+    for (const change of [{ enabled: true }, { enabled: false }, { mode: 'monitor' as const }])
+      expect(() => registry.configure(keyOf('c'), change)).toThrow('is not loaded; delete it, or add it again');
+    expect(registry.list()).toEqual(before);
+    registry.remove(keyOf('c'));
+    expect(registry.list()).toEqual([]);
+  });
+
+  test('warnings about a policy of a client are told', () => {
+    const told: string[] = [];
+    registry = new PolicyRegistry({ agent: kernel, mode: undefined, warn: (text) => told.push(text) });
+    registry.add(yamlOf('c').replace('  name: c', '  name: c\n  namespace: x'));
+    expect(told).toEqual([expect.stringMatching(/^The policy "c" of domain "grpc":\npolicy-1\.yaml:5:14: warning: /)]);
   });
 
   test('mistakes are told with their place; nothing is listed', () => {
@@ -225,6 +247,33 @@ describe('policies over a restart', () => {
 
   test('a refused policy is not kept', () => {
     expect(() => registry.add(yamlOf('a', 'sys_enter_missing'))).toThrow();
+    expect(() => registry.configure(keyOf('a'), { mode: 'monitor' })).toThrow();
     expect(readdirSync(join(folder, 'kept'))).toEqual([]);
+  });
+
+  test('what cannot be kept does not happen', () => {
+    registry.add(yamlOf('a'));
+    /* What a full disk does to writers, also to root. */
+    rmSync(join(folder, 'kept'), { recursive: true });
+    writeFileSync(join(folder, 'kept'), '');
+    const refused = (change: () => void, done: string): void =>
+      expect(change).toThrow(
+        new RegExp(`^The policy "[ab]" of domain "grpc" is not ${done}: that cannot be kept over a restart: ENOTDIR`),
+      );
+    refused(() => registry.add(yamlOf('b')), 'added');
+    refused(() => registry.configure(keyOf('a'), { mode: 'monitor' }), 'changed');
+    refused(() => registry.remove(keyOf('a')), 'deleted');
+    expect(registry.list()).toMatchObject([{ name: 'a', mode: 'enforce', loaded: true }]);
+    expect(kernel.names()).toEqual(['a']);
+  });
+
+  test('a change that the kernel refuses is not kept', () => {
+    registry.add(yamlOf('a'));
+    registry.configure(keyOf('a'), { enabled: false });
+    kernel.setPoliciesWith = (_policies, required) => refusalOf(required);
+    expect(() => registry.configure(keyOf('a'), { enabled: true })).toThrow();
+    restart();
+    expect(kernel.names()).toEqual([]);
+    expect(registry.list()).toMatchObject([{ name: 'a', enabled: false }]);
   });
 });

@@ -1,6 +1,7 @@
+import type { AbsentHooks } from '../compiler/resolve.ts';
 import { checkPolicies } from '../policy/check.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
-import type { Policy, PolicyMode } from '../policy/model.ts';
+import type { HookSpec, Policy, PolicyMode } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
 import { inSpan } from '../tracing/spans.ts';
 import type { ApplyResult, PolicyRefusal } from './policy-manager.ts';
@@ -29,13 +30,15 @@ export interface PolicyRecord extends PolicyKey {
   readonly chosenMode: PolicyMode | undefined;
   /** Why it is not loaded, or not in full; empty when it is. */
   readonly errors: readonly Diagnostic[];
+  /** Its hooks that this kernel cannot serve, those included that may be absent (`ignore.callNotFound`). */
+  readonly absent: AbsentHooks;
   /** True when at least one of its hooks is live. */
   readonly loaded: boolean;
   /** Its source, for policies that came from a client. */
   readonly yaml: string | undefined;
 }
 
-/** Where policies of clients are kept over a restart. */
+/** Where policies of clients are kept over a restart. Both methods throw the system's error. */
 export interface PolicyStore {
   save(record: PolicyRecord): void;
   remove(key: PolicyKey): void;
@@ -49,11 +52,13 @@ export interface PolicyRegistryOptions {
   /** For every policy, whatever it says itself. */
   readonly mode: PolicyMode | undefined;
   readonly store?: PolicyStore | undefined;
+  /** Told of the warnings about a policy of a client that was added; the client itself only learns that it was. */
+  readonly warn?: (text: string) => void;
 }
 
 /** Why a change of policies was refused. `text` says it for people, with source lines. */
 export class PolicyRequestError extends Error {
-  readonly reason: 'invalid' | 'exists' | 'missing' | 'refused' | 'static';
+  readonly reason: 'invalid' | 'exists' | 'missing' | 'refused' | 'static' | 'unkept';
 
   constructor(reason: PolicyRequestError['reason'], message: string) {
     super(message);
@@ -68,6 +73,7 @@ interface MutableRecord extends PolicyKey {
   enabled: boolean;
   chosenMode: PolicyMode | undefined;
   errors: readonly Diagnostic[];
+  absent: AbsentHooks;
   loaded: boolean;
   /** A policy of a client that was refused: it stays in the list until it is replaced, and is not tried again. */
   rejected: boolean;
@@ -104,11 +110,11 @@ export class PolicyRegistry {
 
   /**
    * Checks and loads the policy of a client; every hook of it is live when this returns. Throws a PolicyRequestError
-   * when it is wrong, when one of its name is there already, and when this kernel cannot run it.
+   * when it is wrong, when one of its name is there already, when this kernel cannot run it, and when it cannot be kept.
    */
   add(yaml: string, domain: string = defaultClientDomain): PolicyRecord {
     checkDomain(domain);
-    const policy = this.#parse(yaml);
+    const { policy, warnings } = this.#parse(yaml);
     const key = keyOf(policy, domain);
     const known = this.#records.get(keyText(key));
     if (known !== undefined && !known.rejected)
@@ -116,13 +122,22 @@ export class PolicyRegistry {
     const record = this.#newRecord(key, policy, yaml);
     this.#records.delete(keyText(key));
     this.#records.set(keyText(key), record);
+    const found = [...warnings];
     try {
-      this.#require(record);
+      const { degraded } = this.#require(record);
+      found.push(...degraded.filter(({ file }) => file === policy.file));
     } catch (error) {
       record.rejected = true;
       throw error;
     }
-    this.#save(record);
+    try {
+      this.#save(record, 'added');
+    } catch (error) {
+      this.#records.delete(keyText(key));
+      this.#applyAll();
+      throw error;
+    }
+    if (found.length > 0) this.#options.warn?.(`${describeKey(key)}:\n${printed(found, policy.file, yaml)}`);
     return this.#describe(record);
   }
 
@@ -134,7 +149,7 @@ export class PolicyRegistry {
   restore(stored: readonly StoredPolicy[], files: readonly Policy[]): void {
     const records: MutableRecord[] = [];
     for (const { yaml, domain, enabled, mode } of stored) {
-      const policy = this.#parse(yaml);
+      const { policy } = this.#parse(yaml);
       records.push({ ...this.#newRecord(keyOf(policy, domain), policy, yaml), enabled, chosenMode: mode });
     }
     this.#replaceFiles(files);
@@ -155,25 +170,28 @@ export class PolicyRegistry {
       const message = `${describeKey(key)} comes from ${record.policy.file}; remove it there, or disable it`;
       throw new PolicyRequestError('static', message);
     }
+    this.#keep(record, 'deleted', (store) => store.remove(key));
     this.#records.delete(keyText(key));
-    this.#options.store?.remove(key);
     if (!record.rejected) this.#applyAll();
   }
 
   /** Changes what is given and leaves the rest. Throws a PolicyRequestError; nothing is changed then. */
   configure(key: PolicyKey, change: { readonly enabled?: boolean; readonly mode?: PolicyMode }): void {
     const record = this.#find(key);
+    if (record.rejected)
+      throw new PolicyRequestError('refused', `${describeKey(key)} is not loaded; delete it, or add it again`);
     const before = { enabled: record.enabled, chosenMode: record.chosenMode };
-    record.enabled = change.enabled ?? record.enabled;
-    record.chosenMode = change.mode ?? record.chosenMode;
+    const after = { enabled: change.enabled ?? before.enabled, chosenMode: change.mode ?? before.chosenMode };
+    this.#save({ ...record, ...after }, 'changed');
+    Object.assign(record, after);
     try {
-      if (record.enabled && !record.rejected) this.#require(record);
+      if (record.enabled) this.#require(record);
       else this.#applyAll();
     } catch (error) {
       Object.assign(record, before);
+      this.#save(record, 'changed');
       throw error;
     }
-    this.#save(record);
   }
 
   /** In the order they were added; of one domain, or of all without one. */
@@ -214,12 +232,13 @@ export class PolicyRegistry {
       enabled: true,
       chosenMode: undefined,
       errors: [],
+      absent: new Map(),
       loaded: false,
       rejected: false,
     };
   }
 
-  #parse(yaml: string): Policy {
+  #parse(yaml: string): { policy: Policy; warnings: readonly Diagnostic[] } {
     /* The file name is all that tells sources of clients apart in a verifier's log. */
     const file = `policy-${this.#nextId}.yaml`;
     const { policies, diagnostics } = inSpan('policies.parse', () => checkPolicies(yaml, file));
@@ -229,18 +248,20 @@ export class PolicyRegistry {
     if (policy === undefined) throw new PolicyRequestError('invalid', 'There is no policy in the text');
     if (second !== undefined)
       throw new PolicyRequestError('invalid', `${policies.length} policies came at once; add them one by one`);
-    return policy;
+    return { policy, warnings: diagnostics };
   }
 
   /** Switches to the union, with this record in full or not at all. */
-  #require(record: MutableRecord): void {
+  #require(record: MutableRecord): ApplyResult {
     const required = this.#active(record);
     const result = this.#options.agent.setPoliciesWith(this.#union(), required);
     if (!('loaded' in result)) {
       record.errors = result.diagnostics;
+      record.absent = result.absent;
       throw new PolicyRequestError('refused', printed(result.diagnostics, record.policy.file, record.yaml ?? ''));
     }
     this.#remember(result);
+    return result;
   }
 
   #applyAll(): ApplyResult {
@@ -256,6 +277,7 @@ export class PolicyRegistry {
       if (record.rejected) continue;
       const policy = this.#active(record);
       record.errors = errors.get(policy) ?? [];
+      record.absent = absentOf(policy, result.absent);
       record.loaded = record.enabled && loaded.has(policy);
     }
   }
@@ -283,8 +305,20 @@ export class PolicyRegistry {
     throw new PolicyRequestError('missing', `${describeKey(key)} does not exist${hint}`);
   }
 
-  #save(record: MutableRecord): void {
-    if (record.domain !== staticDomain) this.#options.store?.save(this.#describe(record));
+  #save(record: MutableRecord, done: string): void {
+    if (record.domain !== staticDomain) this.#keep(record, done, (store) => store.save(this.#describe(record)));
+  }
+
+  /** `done` is what the change does to the policy, for the error. */
+  #keep(key: PolicyKey, done: string, change: (store: PolicyStore) => void): void {
+    const { store } = this.#options;
+    if (store === undefined) return;
+    try {
+      change(store);
+    } catch (error) {
+      const reason = `that cannot be kept over a restart: ${(error as Error).message}`;
+      throw new PolicyRequestError('unkept', `${describeKey(key)} is not ${done}: ${reason}`);
+    }
   }
 }
 
@@ -298,6 +332,15 @@ function keyText({ name, namespace, domain }: PolicyKey): string {
 
 function describeKey({ name, namespace, domain }: PolicyKey): string {
   return `The policy "${name}" of ${namespace === '' ? '' : `namespace "${namespace}" and `}domain "${domain}"`;
+}
+
+function absentOf({ hooks }: Policy, absent: AbsentHooks): AbsentHooks {
+  const own = new Map<HookSpec, 'not-found' | 'refused'>();
+  for (const hook of hooks) {
+    const reason = absent.get(hook);
+    if (reason !== undefined) own.set(hook, reason);
+  }
+  return own;
 }
 
 function printed(diagnostics: readonly Diagnostic[], file: string, text: string): string {

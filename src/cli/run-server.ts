@@ -60,7 +60,8 @@ function openTls({ tls }: ServerSettings, log: Logger): TlsFiles | undefined {
   }
 }
 
-function servedAgent({ agent, registry, hub, facts, log, eventFile, configuration }: RunServerInput): ServedAgent {
+function servedAgent(input: RunServerInput): ServedAgent {
+  const { settings, agent, registry, hub, facts, log, eventFile, configuration } = input;
   const { withCredentials } = agent.encoding;
   const context = filterContext({ withCredentials, encoding: () => agent.encoding });
   return {
@@ -73,6 +74,7 @@ function servedAgent({ agent, registry, hub, facts, log, eventFile, configuratio
     policyMemory: () => agent.policyMemory(),
     matchCounts: () => agent.matchCounts(),
     configuration,
+    deprecatedMethods: settings.deprecatedMethods,
     compileFilters: async (allow, deny) =>
       compileEventLists(filterObjects('allow_list: ', allow), filterObjects('deny_list: ', deny), context),
     logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
@@ -82,17 +84,23 @@ function servedAgent({ agent, registry, hub, facts, log, eventFile, configuratio
 
 /** The file helps clients to find us; without it they need --server-address. */
 function announce(server: AgentServer, { settings, log, configuration }: RunServerInput): void {
-  const [first] = server.addresses;
-  if (first === undefined) return;
+  /* A client beside us may change policies by the socket, and needs no certificate there. */
+  const address = server.addresses.find(({ kind }) => kind === 'unix') ?? server.addresses[0];
+  if (address === undefined) return;
   const content = {
-    server_address: serverAddressText(first),
+    server_address: serverAddressText(address),
     export_fname: String(configuration['export-filename'] ?? ''),
     metrics_address: String(configuration['metrics-server'] ?? ''),
+    btf_fname: '/sys/kernel/btf/vmlinux',
     map_dir: '',
     lib_dir: '',
+    gops_address: '',
+    gops_path: '',
+    bpftool_path: '',
+    max_recv_size: 10 * 2 ** 20,
     pid: process.pid,
   };
-  for (const address of server.addresses) log.info({ address: serverAddressText(address) }, 'serving gRPC');
+  for (const served of server.addresses) log.info({ address: serverAddressText(served) }, 'serving gRPC');
   try {
     writeInfoFile(settings.infoFile, content);
   } catch (error) {

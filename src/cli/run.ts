@@ -73,7 +73,8 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   agent.reportExistingProcesses();
   const manager = new ServiceManager(process.env);
   const store = openStore(options);
-  const registry: PolicyRegistry = new PolicyRegistry({ agent, mode: options.mode, store });
+  const warn = (text: string): void => log.warn(text);
+  const registry: PolicyRegistry = new PolicyRegistry({ agent, mode: options.mode, store, warn });
   const active = new ActivePolicies(registry, loader);
   let server: { close(): Promise<void> } | undefined;
   try {

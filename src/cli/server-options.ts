@@ -26,6 +26,11 @@ export const serverOptions = {
   ),
   'persist-grpc-policies': option(booleanType, false, 'keep policies of clients over a restart'),
   'persist-grpc-policies-dir': option(textType('DIR'), '/var/run/tetragon/grpc-policies', 'where'),
+  'enable-deprecated-tracingpolicy-grpc': option(
+    booleanType,
+    false,
+    'serve EnableTracingPolicy and DisableTracingPolicy, for clients that do not know ConfigureTracingPolicy',
+  ),
 } as const;
 
 export interface ServerSettings {
@@ -36,6 +41,7 @@ export interface ServerSettings {
   readonly infoFile: string;
   /** Where policies of clients are kept; undefined when they are not. */
   readonly policyDirectory: string | undefined;
+  readonly deprecatedMethods: boolean;
 }
 
 export interface TlsSettings {
@@ -62,6 +68,7 @@ export function serverSettings(values: OptionValues<typeof serverOptions>): Serv
     tls,
     infoFile: values['agent-info-file'],
     policyDirectory: values['persist-grpc-policies'] ? values['persist-grpc-policies-dir'] : undefined,
+    deprecatedMethods: values['enable-deprecated-tracingpolicy-grpc'],
   };
 }
 

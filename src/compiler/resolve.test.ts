@@ -63,9 +63,9 @@ kprobes:
   - index: 3
     type: auto
 `;
-  const { hooks } = check(hook, []);
-  expect(types({ hooks, loader: false, diagnostics: [] })).toEqual([['sint32', 'sint32', 'uint16']]);
-  expect(hooks[0]!.functionName).toBe('__x64_sys_openat');
+  const resolution = check(hook, []);
+  expect(types(resolution)).toEqual([['sint32', 'sint32', 'uint16']]);
+  expect(resolution.hooks[0]!.functionName).toBe('__x64_sys_openat');
 });
 
 test('an argument that does not exist names those that do', () => {

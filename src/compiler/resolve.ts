@@ -11,8 +11,13 @@ export interface Resolution {
   readonly hooks: readonly ResolvedHook[];
   /** Whether the policy wants the loader sensor, and the kernel has what it needs. */
   readonly loader: boolean;
+  /** The hooks of the policy that are not among `hooks`. */
+  readonly absent: AbsentHooks;
   readonly diagnostics: readonly Diagnostic[];
 }
+
+/** Hooks that this kernel cannot serve: `not-found` when it lacks what they name, `refused` for all other reasons. */
+export type AbsentHooks = ReadonlyMap<HookSpec, 'not-found' | 'refused'>;
 
 /**
  * Binds a policy to a kernel: attach mechanism, symbol and concrete argument types of each hook. A hook that this
@@ -21,11 +26,13 @@ export interface Resolution {
 export function resolvePolicy(policy: Policy, facts: KernelFacts): Resolution {
   const diagnostics: Diagnostic[] = [];
   const hooks: ResolvedHook[] = [];
+  const absent = new Map<HookSpec, 'not-found' | 'refused'>();
   for (const hook of policy.hooks) {
     const resolved = resolveHook(policy, hook, facts, diagnostics);
-    if (resolved !== undefined) hooks.push(resolved);
+    if (typeof resolved === 'string') absent.set(hook, resolved);
+    else hooks.push(resolved);
   }
-  return { hooks, loader: resolveLoader(policy, facts, diagnostics), diagnostics };
+  return { hooks, absent, loader: resolveLoader(policy, facts, diagnostics), diagnostics };
 }
 
 function resolveLoader({ file, loader }: Policy, { features }: KernelFacts, diagnostics: Diagnostic[]): boolean {
@@ -42,16 +49,17 @@ function resolveHook(
   hook: HookSpec,
   facts: KernelFacts,
   diagnostics: Diagnostic[],
-): ResolvedHook | undefined {
+): ResolvedHook | 'not-found' | 'refused' {
   const report = (severity: 'error' | 'warning', position: Position, code: string, message: string, hint: string) => {
     diagnostics.push({ file: policy.file, ...position, severity, code, message, hint });
   };
   const decision = planAttach(policy, hook, facts);
   if (decision.kind === 'refused') {
-    const ignored = hook.ignoreCallNotFound && decision.code.startsWith('unknown-');
+    const notFound = decision.code.startsWith('unknown-');
+    const ignored = hook.ignoreCallNotFound && notFound;
     const message = ignored ? `${decision.reason}: ignored as the policy asks` : decision.reason;
     report(ignored ? 'warning' : 'error', hook.position, decision.code, message, decision.hint);
-    return undefined;
+    return notFound ? 'not-found' : 'refused';
   }
   for (const note of decision.attach.degraded) report('warning', hook.position, 'degraded', note, '');
   const errorsBefore = diagnostics.length;
@@ -64,7 +72,7 @@ function resolveHook(
   checkStacks(hook, decision.attach, report);
   checkInferredFilters(hook, args, resolvedReturn, report);
   const failed = diagnostics.slice(errorsBefore).some((diagnostic) => diagnostic.severity === 'error');
-  if (failed) return undefined;
+  if (failed) return 'refused';
   return {
     policy,
     hook,

@@ -40,7 +40,6 @@ export const tetragonOptions: Readonly<Record<string, ForeignOption>> = {
   'event-cache-retries': unneeded(ownCache),
   'event-cache-retry-delay': unneeded(ownCache),
   'rb-queue-size': unneeded('events are not queued between the ring and the outputs'),
-  'enable-deprecated-tracingpolicy-grpc': unneeded('the API without the deprecated calls is the one served'),
   'enable-pid-set-filter': unneeded('the filter pid_set is always there'),
   'enable-policy-filter-debug': unneeded('there is nothing to debug'),
   'enable-cgidmap-debug': unneeded('there is nothing to debug'),

@@ -9,8 +9,15 @@ export interface AgentInfoFile {
   readonly server_address: string;
   readonly export_fname: string;
   readonly metrics_address: string;
+  readonly btf_fname: string;
+  /** Empty for what there is not here: these five belong to Tetragon's own tools. */
   readonly map_dir: string;
   readonly lib_dir: string;
+  readonly gops_address: string;
+  readonly gops_path: string;
+  readonly bpftool_path: string;
+  /** The longest message that clients should take, in bytes. */
+  readonly max_recv_size: number;
   readonly pid: number;
 }
 

@@ -66,10 +66,10 @@ function hooksInSections(policy: Policy): HookPlace[] {
   });
 }
 
-function stateOf({ enabled, loaded, errors }: PolicyRecord): TracingPolicyState {
+function stateOf({ enabled, loaded, errors, absent }: PolicyRecord): TracingPolicyState {
   if (!enabled) return 'TP_STATE_DISABLED';
-  if (errors.length === 0) return 'TP_STATE_ENABLED';
-  return loaded ? 'TP_STATE_PARTIALLY_ENABLED' : 'TP_STATE_LOAD_ERROR';
+  if (!loaded) return 'TP_STATE_LOAD_ERROR';
+  return errors.length === 0 && absent.size === 0 ? 'TP_STATE_ENABLED' : 'TP_STATE_PARTIALLY_ENABLED';
 }
 
 function modeOf({ policy, mode }: PolicyRecord): TracingPolicyMode {
@@ -82,26 +82,19 @@ function enforces(policy: Policy): boolean {
   return selectors.some(({ actions }) => actions.some(({ kind }) => kind !== 'Post' && kind !== 'NoPost'));
 }
 
-function hookStatus({ hook, section, index }: HookPlace, record: PolicyRecord): HookStatus {
-  const failed = record.errors.some(({ line, column }) => isInside(hook, line, column));
-  const missing = failed && record.errors.some(({ code }) => code.includes('not-found') || code.includes('unknown'));
-  const loaded = record.loaded && !failed;
-  return {
-    section,
-    state: loaded ? 'STATUS_LOADED' : missing ? 'STATUS_CALL_NOT_FOUND' : 'STATUS_UNSPECIFIED',
-    hook_description: hook.target,
-    hook_idx: index,
-  };
+function hookStatus({ hook, section, index }: HookPlace, { loaded, absent }: PolicyRecord): HookStatus {
+  return { section, state: hookState(loaded, absent.get(hook)), hook_description: hook.target, hook_idx: index };
 }
 
-function isInside(hook: HookSpec, line: number, column: number): boolean {
-  return line === hook.position.line && column >= hook.position.column;
+function hookState(loaded: boolean, absence: 'not-found' | 'refused' | undefined): HookStatus['state'] {
+  if (absence === 'not-found') return 'STATUS_CALL_NOT_FOUND';
+  return loaded && absence === undefined ? 'STATUS_LOADED' : 'STATUS_UNSPECIFIED';
 }
 
 function selectorCounters({ hook, index }: HookPlace, counts: MatchCounts): SelectorActionCounters[] {
   const selectors = hook.selectors.length === 0 ? [{ label: '', actions: [] }] : hook.selectors;
   return selectors.map(({ label, actions }, selector) => ({
-    hook: hook.target,
+    hook: `${hookPrefixes[hook.kind]}:${hook.target}`,
     hook_index: { value: index },
     selector_index: { value: selector },
     action_counters: countersOf(
@@ -143,6 +136,15 @@ const sections: Readonly<Record<HookKind, string>> = {
   tracepoint: 'tracepoints',
   rawTracepoint: 'tracepoints',
   lsm: 'lsmhooks',
+};
+
+/** As Tetragon begins the name of a hook whose selectors are counted. */
+const hookPrefixes: Readonly<Record<HookKind, string>> = {
+  kprobe: 'kprobe',
+  fentry: 'fentry',
+  tracepoint: 'tracepoint',
+  rawTracepoint: 'tracepoint',
+  lsm: 'lsm',
 };
 
 /** Names of Tetragon's sensors: what tells its users which kind of hook a policy has. */

@@ -28,8 +28,8 @@ export function sensorsRoutes(service: protobuf.Service, agent: ServedAgent): Ro
     GetVersion: ['read', () => ({ version: agent.version })],
     GetInfo: ['read', () => agentInfo(agent)],
     RuntimeHook: ['change', gone('this agent takes no messages of container runtimes')],
-    EnableTracingPolicy: ['change', gone('use ConfigureTracingPolicy')],
-    DisableTracingPolicy: ['change', gone('use ConfigureTracingPolicy')],
+    EnableTracingPolicy: ['change', deprecatedSwitch(agent, true)],
+    DisableTracingPolicy: ['change', deprecatedSwitch(agent, false)],
     ListSensors: ['read', gone('use ListTracingPolicies')],
     EnableSensor: ['change', gone('use ConfigureTracingPolicy')],
     DisableSensor: ['change', gone('use ConfigureTracingPolicy')],
@@ -75,6 +75,15 @@ function policyMethods({ registry, ...agent }: ServedAgent): Methods {
   };
 }
 
+function deprecatedSwitch({ registry, deprecatedMethods }: ServedAgent, enabled: boolean): UnaryMethod<object, object> {
+  if (!deprecatedMethods)
+    return gone('use ConfigureTracingPolicy, or start the agent with --enable-deprecated-tracingpolicy-grpc');
+  return reportingRefusals((request: PolicyRequest) => {
+    registry.configure(keyOf(request), { enabled });
+    return {};
+  });
+}
+
 function keyOf({ name = '', namespace = '', domain = '' }: PolicyRequest) {
   return { name, namespace, domain: domain === '' ? 'grpc' : domain };
 }
@@ -102,6 +111,7 @@ const refusalStatuses: Readonly<Record<PolicyRequestError['reason'], StatusName>
   missing: 'NOT_FOUND',
   refused: 'FAILED_PRECONDITION',
   static: 'FAILED_PRECONDITION',
+  unkept: 'INTERNAL',
 };
 
 function gone(remedy: string): UnaryMethod<object, object> {

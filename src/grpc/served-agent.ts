@@ -21,6 +21,8 @@ export interface ServedAgent {
   readonly matchCounts: () => MatchCounts;
   /** Options as Tetragon names them. */
   readonly configuration: Readonly<Record<string, string | boolean>>;
+  /** Whether `EnableTracingPolicy` and `DisableTracingPolicy` are served. */
+  readonly deprecatedMethods: boolean;
   /**
    * Turns an allow list and a deny list, in the form of their JSON, into a test; undefined when every event passes.
    * Rejects with an Error for a wrong filter.
