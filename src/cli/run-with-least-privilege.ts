@@ -54,7 +54,8 @@ function prepareKernel(): void {
 }
 
 async function surroundingsOf(values: RunValues): Promise<Surroundings> {
-  const addresses = values['server-address'].map(parseServerAddress).filter((address) => address !== undefined);
+  const parsed = [...values['server-address'], values['health-server-address'] ?? ''].map(parseServerAddress);
+  const addresses = parsed.filter((address) => address !== undefined);
   const sockets = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : []));
   const files = [
     ...(await filesOfOutputs(values.outputs)),
@@ -63,7 +64,7 @@ async function surroundingsOf(values: RunValues): Promise<Surroundings> {
     values['log-file'],
     values['run-dir'],
   ];
-  if (addresses.length > 0) files.push(values['agent-info-file']);
+  if (values['server-address'].length > 0) files.push(values['agent-info-file']);
   if (values['persist-grpc-policies']) files.push(values['persist-grpc-policies-dir']);
   return {
     writtenPaths: [...files.filter((file) => file !== undefined && file !== ''), ...sockets] as string[],

@@ -15,11 +15,14 @@ type DebugMethods = Readonly<Record<string, readonly [Access, UnaryMethod<DebugR
 export function debugMethods(root: protobuf.Root, agent: ServedAgent): DebugMethods {
   const get = ({ flag = 'CONFIG_FLAG_LOG_LEVEL', dump = {} }: DebugRequest) => {
     if (flag === 'CONFIG_FLAG_LOG_LEVEL') return { flag, level: agent.logLevel.get() };
+    if (flag !== 'CONFIG_FLAG_DUMP_PROCESS_CACHE')
+      throw new StatusError('INVALID_ARGUMENT', `There is no flag ${flag} to get`);
     return { flag, processes: { processes: dumpProcesses(root.lookupType('tetragon.Process'), agent, dump) } };
   };
   const set = ({ flag = 'CONFIG_FLAG_LOG_LEVEL', level }: DebugRequest) => {
     if (flag !== 'CONFIG_FLAG_LOG_LEVEL') throw new StatusError('INVALID_ARGUMENT', `${flag} cannot be set`);
     if (level === undefined) throw new StatusError('INVALID_ARGUMENT', 'The log level is missing');
+    if (typeof level === 'number') throw new StatusError('INVALID_ARGUMENT', `There is no log level ${level}`);
     agent.logLevel.set(level);
     return { flag, level };
   };

@@ -67,6 +67,10 @@ describe('field filters', () => {
     expect(() => cut([include('process.binry')])).toThrow('field_filters: no event has a field "process.binry"');
   });
 
+  test.each([{ action: 7 }, { event_set: ['PROCESS_EXEC', 77] }])('%j is an error', (wrong) => {
+    expect(() => cut([{ ...include('process'), ...wrong }])).toThrow(/^field_filters: 77? is no action, or no type/);
+  });
+
   test('a field that only other events have leaves nothing', () => {
     expect(cut([include('signal')])).toEqual({});
   });

@@ -8,7 +8,7 @@ import { cutFields, type FieldTree, readField } from './wire-fields.ts';
 /**
  * Compiles field filters, whose paths start below the event (`process.binary`), to a cut through encoded messages:
  * node name and time always stay. Exclusions win; without inclusions everything is included. Undefined without
- * filters. Throws INVALID_ARGUMENT for a path that no event has.
+ * filters. Throws INVALID_ARGUMENT for a path that no event has, and for a value that an enum does not have.
  */
 export function compileFieldFilters(
   filters: readonly FieldFilterMessage[],
@@ -16,7 +16,10 @@ export function compileFieldFilters(
 ): MessageTransform | undefined {
   if (filters.length === 0) return undefined;
   const members = responseType.oneofs['event']!.fieldsArray;
-  for (const filter of filters) for (const path of pathsOf(filter)) checkPath(path, members);
+  for (const filter of filters) {
+    for (const value of [filter.action, ...(filter.event_set ?? [])]) checkEnumValue(value);
+    for (const path of pathsOf(filter)) checkPath(path, members);
+  }
   const cuts = new Map<number, EventCut>();
   for (const member of members) cuts.set(member.id, eventCut(filters, member));
   return (_event, bytes, length) => cutResponse(bytes, length, cuts);
@@ -45,6 +48,11 @@ function appliesTo({ event_set: events = [], invert_event_set: invert }: FieldFi
 
 function pathsOf(filter: FieldFilterMessage): string[] {
   return filter.fields?.paths ?? [];
+}
+
+function checkEnumValue(value: string | number | undefined): void {
+  if (typeof value !== 'number') return;
+  throw new StatusError('INVALID_ARGUMENT', `field_filters: ${value} is no action, or no type of event`);
 }
 
 function checkPath(path: string, members: readonly protobuf.Field[]): void {

@@ -8,9 +8,12 @@ interface HealthCheckRequest {
   readonly service?: string;
 }
 
+/** What probes of Tetragon's Kubernetes set-up ask for: there is no server before the process sensors are loaded. */
+const probeNames: readonly string[] = ['liveness', 'startup'];
+
 /** The standard health service: everything that is served here is well as long as somebody answers. */
 export function healthRoutes(service: protobuf.Service, services: readonly string[]): Routes {
-  const known = new Set(['', ...services]);
+  const known = new Set(['', ...probeNames, ...services]);
   const check = ({ service: name = '' }: HealthCheckRequest) => {
     if (!known.has(name)) throw new StatusError('NOT_FOUND', `There is no service ${name} here`);
     return { status: 'SERVING' };

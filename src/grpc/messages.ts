@@ -8,10 +8,11 @@ export interface FilterMessage {
   readonly [field: string]: unknown;
 }
 
+/** Values that an enum does not have come as numbers. */
 export interface FieldFilterMessage {
-  readonly event_set?: readonly string[];
+  readonly event_set?: readonly (string | number)[];
   readonly fields?: { readonly paths?: string[] };
-  readonly action?: 'INCLUDE' | 'EXCLUDE';
+  readonly action?: 'INCLUDE' | 'EXCLUDE' | number;
   readonly invert_event_set?: { readonly value?: boolean };
 }
 
@@ -106,8 +107,9 @@ export type LogLevel =
   | 'LOG_LEVEL_DEBUG'
   | 'LOG_LEVEL_TRACE';
 
+/** Values that an enum does not have come as numbers. */
 export interface DebugRequest {
-  readonly flag?: 'CONFIG_FLAG_LOG_LEVEL' | 'CONFIG_FLAG_DUMP_PROCESS_CACHE';
-  readonly level?: LogLevel;
+  readonly flag?: 'CONFIG_FLAG_LOG_LEVEL' | 'CONFIG_FLAG_DUMP_PROCESS_CACHE' | number;
+  readonly level?: LogLevel | number;
   readonly dump?: { readonly skip_zero_refcnt?: boolean; readonly exclude_execve_map_processes?: boolean };
 }

@@ -18,14 +18,15 @@ export function unaryRoute<Request, Response extends object>(
   method: UnaryMethod<Request, Response>,
 ): [path: string, route: (call: ServerCall) => CallHandler] {
   const { requestType, responseType } = methodTypes(service, name);
-  const route = (call: ServerCall): CallHandler =>
-    singleRequest(async (message) => {
-      if (access === 'change') requireAdmin(call.peer);
+  const route = (call: ServerCall): CallHandler => {
+    if (access === 'change') requireAdmin(call.peer);
+    return singleRequest(async (message) => {
       const request = decodeMessage<Request>(requestType, message);
       const response = await method(request, call.peer);
       call.send(encodeMessage(responseType, response));
       call.finish();
     });
+  };
   return [methodPath(service, name), route];
 }
 

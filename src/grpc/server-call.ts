@@ -84,7 +84,7 @@ export class ServerCall {
     this.#endSpan(status, message);
     const trailers = {
       'grpc-status': String(statusCodes[status]),
-      ...(message === '' ? {} : { 'grpc-message': encodeStatusMessage(message.slice(0, maxStatusMessage)) }),
+      ...(message === '' ? {} : { 'grpc-message': encodeStatusMessage(message, maxStatusBytes) }),
     };
     if (!this.#responded) {
       this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
@@ -165,4 +165,4 @@ const responseHeaders = {
 /** The longest request: a policy. */
 export const maxRequestBytes: number = 4 * 1024 * 1024;
 /** HTTP/2 peers limit the size of headers; some to 8 KiB. */
-const maxStatusMessage = 4000;
+const maxStatusBytes = 6000;

@@ -88,7 +88,11 @@ describe('GrpcServer', () => {
 
   test('a client that reads nothing of a stream is answered on the same connection', async () => {
     const session = test1.connect();
-    const flood = session.request({ ':method': 'POST', ':path': '/test.Test/Flood', 'content-type': 'application/grpc' });
+    const flood = session.request({
+      ':method': 'POST',
+      ':path': '/test.Test/Flood',
+      'content-type': 'application/grpc',
+    });
     flood.end(Buffer.alloc(5));
     await new Promise((resolve) => flood.once('response', resolve));
     const answer = await callRaw(session, { ':path': '/test.Test/Echo' }, [Buffer.alloc(5)]);
@@ -234,5 +238,11 @@ describe('status messages', () => {
     const encoded = encodeStatusMessage(text);
     expect(encoded).toMatch(/^[ -~]*$/);
     expect(decodeStatusMessage(encoded)).toBe(text);
+  });
+
+  test('what is too long is cut off behind a character', () => {
+    const encoded = encodeStatusMessage('é€😀'.repeat(1000), 100);
+    expect(encoded.length).toBeLessThanOrEqual(100);
+    expect(decodeStatusMessage(encoded)).toMatch(/^(é€😀)+[é€]*\.\.\.$/);
   });
 });

@@ -146,7 +146,10 @@ const maxConnections = 256;
  * to 32 MiB each (get-events.ts): a client that is slow to read them is answered all the same.
  */
 const maxSessionMemory = 1024;
-const httpOptions = { maxSessionMemory, settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 } } as const;
+const httpOptions = {
+  maxSessionMemory,
+  settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 },
+} as const;
 /** A client whose machine vanished is found in some minutes. */
 const keepAliveMs = 60_000;
 const closeTimeoutMs = 1000;

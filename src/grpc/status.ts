@@ -34,13 +34,26 @@ export function statusName(code: number): StatusName {
   return found === undefined ? 'UNKNOWN' : (found[0] as StatusName);
 }
 
-/** `grpc-message` header: printable ASCII as it is, other bytes of the UTF-8 text as %XX. */
-export function encodeStatusMessage(message: string): string {
-  return Array.from(Buffer.from(message, 'utf8'), (byte) =>
-    byte >= 0x20 && byte <= 0x7e && byte !== 0x25
-      ? String.fromCharCode(byte)
-      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`,
-  ).join('');
+/**
+ * `grpc-message` header: printable ASCII as it is, other bytes of the UTF-8 text as %XX. What takes more than `maxBytes`
+ * is cut off behind a character, and ends in three dots.
+ */
+export function encodeStatusMessage(message: string, maxBytes = Number.POSITIVE_INFINITY): string {
+  let header = '';
+  for (const character of message) {
+    const encoded = encodeCharacter(character);
+    if (header.length + encoded.length > maxBytes - cutOff.length) return header + cutOff;
+    header += encoded;
+  }
+  return header;
+}
+
+const cutOff = '...';
+
+function encodeCharacter(character: string): string {
+  if (/^[ -~]$/.test(character) && character !== '%') return character;
+  const bytes = [...Buffer.from(character, 'utf8')];
+  return bytes.map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }
 
 /** Undoes `encodeStatusMessage`; what is no escape stays as it is. */
