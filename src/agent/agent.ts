@@ -227,9 +227,13 @@ export class Agent {
     return observePrograms(this.#table.describe(), this.#sensors.describe(), stats);
   }
 
-  /** The same when `required`, one of them, can be loaded in full; else nothing changes and the answer says why. */
-  setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
-    return this.#change(() => this.#policies.applyWith(policies, required));
+  /** The same when `required`, one of them, can be loaded to that extent; else nothing changes and the answer says why. */
+  setPoliciesWith(
+    policies: readonly Policy[],
+    required: Policy,
+    extent: 'in full' | 'in part',
+  ): ApplyResult | PolicyRefusal {
+    return this.#change(() => this.#policies.applyWith(policies, required, extent));
   }
 
   /** Bytes of kernel memory by policy. */

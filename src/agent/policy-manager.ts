@@ -89,19 +89,22 @@ export class PolicyManager {
   }
 
   /**
-   * The same with one policy that must be loaded in full, or nothing changes: returns why it cannot be then. `policies`
-   * contains it; those that cannot be loaded already are left out as before.
+   * The same with one policy that must be loaded in full, or as far as this kernel can serve its hooks, else nothing
+   * changes: returns why it cannot be then. `policies` contains it; those that cannot be loaded already are left out as
+   * before.
    */
-  applyWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal {
+  applyWith(policies: readonly Policy[], required: Policy, extent: 'in full' | 'in part'): ApplyResult | PolicyRefusal {
     const { diagnostics, absent } = inSpan('policies.resolve', () => this.#resolve(required));
     const errors = diagnostics.filter(isError);
-    if (errors.length > 0) return { policy: required, diagnostics: errors, absent };
+    const isEnough = errors.length === 0 || (extent === 'in part' && this.#hasPart(required));
+    if (!isEnough) return { policy: required, diagnostics: errors, absent };
     const refused = new Map(this.#result.refused.map(({ policy, diagnostics }) => [policy, diagnostics]));
     const isCandidate = (policy: Policy) => policy === required || this.#isLive(policy) || !refused.has(policy);
     const candidates = policies.filter(isCandidate);
     const failure = this.#tryApply(candidates);
     if (failure !== undefined) return { policy: required, diagnostics: failure.diagnostics, absent };
     const stillRefused = new Map([...refused].filter(([policy]) => policies.includes(policy) && policy !== required));
+    if (errors.length > 0) stillRefused.set(required, errors);
     this.#result = this.#describe(policies, candidates, stillRefused);
     return this.#result;
   }

@@ -47,7 +47,11 @@ export interface PolicyStore {
 export interface PolicyRegistryOptions {
   readonly agent: {
     setPolicies(policies: readonly Policy[]): ApplyResult;
-    setPoliciesWith(policies: readonly Policy[], required: Policy): ApplyResult | PolicyRefusal;
+    setPoliciesWith(
+      policies: readonly Policy[],
+      required: Policy,
+      extent: 'in full' | 'in part',
+    ): ApplyResult | PolicyRefusal;
   };
   /** For every policy, whatever it says itself. */
   readonly mode: PolicyMode | undefined;
@@ -251,10 +255,11 @@ export class PolicyRegistry {
     return { policy, warnings: diagnostics };
   }
 
-  /** Switches to the union, with this record in full or not at all. */
+  /** Switches to the union, with this record in full, or with as much of it as was taken from its file, or not at all. */
   #require(record: MutableRecord): ApplyResult {
     const required = this.#active(record);
-    const result = this.#options.agent.setPoliciesWith(this.#union(), required);
+    const extent = record.domain === staticDomain ? 'in part' : 'in full';
+    const result = this.#options.agent.setPoliciesWith(this.#union(), required, extent);
     if (!('loaded' in result)) {
       record.errors = result.diagnostics;
       record.absent = result.absent;

@@ -63,4 +63,6 @@ async function started(server: NetServer, start: () => void): Promise<void> {
   start();
   await promise;
   server.removeListener('error', reject);
+  /* A connection that cannot be accepted (ENOMEM and the like) is lost to its client; it must not end the agent. */
+  server.on('error', () => {});
 }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GrpcClient } from '../client/grpc-client.ts';
 import { frame } from './framing.ts';
 import { maxWaitingBytes } from './get-events.ts';
+import { listen } from './listener.ts';
 import { singleRequest } from './method.ts';
 import { GrpcServer, type Route, type Routes } from './server.ts';
 import { parseServerAddress, serverAddressText } from './server-address.ts';
@@ -205,6 +206,14 @@ describe('listening', () => {
     const server = new GrpcServer({ routes });
     await expect(server.listen({ kind: 'unix', path })).rejects.toThrow('exists and is no socket');
     await server.close();
+  });
+
+  test('goes on when a connection cannot be accepted', async () => {
+    const server = createServer();
+    await listen(server, { kind: 'unix', path: join(folder, 'accept.sock') });
+    server.emit('error', new Error('accept ENOMEM'));
+    expect(server.listening).toBe(true);
+    server.close();
   });
 
   test('gives the port that the system chose', async () => {

@@ -22,6 +22,7 @@ if (missing !== '') console.log(`test/api: skipped, ${missing}`);
 
 const folder = mkdtempSync(join(tmpdir(), 'jatai-api-'));
 const socket = join(folder, 'agent.sock');
+const healthSocket = join(folder, 'health.sock');
 const forbidden = join(folder, 'forbidden');
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8'));
@@ -81,8 +82,9 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
   let tcpAddress = '';
   let starts = 0;
 
-  async function start(): Promise<void> {
-    const server = ['--server-address', `unix://${socket},127.0.0.1:0`, '--agent-info-file', join(folder, 'info.json')];
+  async function start(...more: string[]): Promise<void> {
+    const server = ['--server-address', `127.0.0.1:0,unix://${socket}`, '--agent-info-file', join(folder, 'info.json')];
+    const health = ['--health-server-address', `unix://${healthSocket}`];
     const kept = ['--persist-grpc-policies', '--persist-grpc-policies-dir', join(folder, 'kept')];
     const seen = [
       '--policy',
@@ -92,7 +94,7 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
       '--log-level',
       'info',
     ];
-    agent = new AgentProcess([...server, ...kept, ...seen], join(folder, `stderr-${starts++}`));
+    agent = new AgentProcess([...server, ...health, ...kept, ...seen, ...more], join(folder, `stderr-${starts++}`));
     const log = await agent.waitReady();
     tcpAddress = [...log.matchAll(/"address":"(127\.0\.0\.1:\d+)"/g)].at(-1)![1]!;
     client = new ReferenceClient(`unix://${socket}`);
@@ -128,7 +130,9 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     });
     expect(await client.call('ListDomains', {})).toEqual({ domains: ['grpc', 'static'] });
     const told = JSON.parse(readFileSync(join(folder, 'info.json'), 'utf8'));
-    expect(told).toMatchObject({ server_address: `unix://${socket}`, pid: agent.pid });
+    expect(told).toMatchObject({ server_address: `unix://${socket}`, pid: agent.pid, max_recv_size: 10 * 2 ** 20 });
+    const absent = ['lib_dir', 'map_dir', 'bpftool_path', 'gops_address', 'gops_path', 'metrics_address'];
+    for (const key of absent) expect(told[key]).toBe('');
     expect(statSync(socket).mode & 0o777).toBe(0o660);
   });
 
@@ -209,6 +213,47 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(await policies('grpc')).toEqual([]);
   }, 60_000);
 
+  test('a hook that may be missing is told', async () => {
+    const yaml = `apiVersion: cilium.io/v1alpha1
+kind: TracingPolicy
+metadata:
+  name: partly
+spec:
+  kprobes:
+  - syscall: true
+    call: sys_nope
+    ignore:
+      callNotFound: true
+  - syscall: true
+    call: sys_chdir
+    selectors:
+    - matchPIDs:
+      - operator: In
+        values: [1]
+`;
+    await client.call('AddTracingPolicy', { yaml });
+    const [partly] = await policies('grpc');
+    expect(partly).toMatchObject({ name: 'partly', state: 'TP_STATE_PARTIALLY_ENABLED', error: '', enabled: true });
+    expect(partly.hook_statuses).toEqual([
+      { section: 'kprobes', state: 'STATUS_CALL_NOT_FOUND', hook_description: 'sys_nope', hook_idx: 0 },
+      { section: 'kprobes', state: 'STATUS_LOADED', hook_description: 'sys_chdir', hook_idx: 1 },
+    ]);
+    await client.call('DeleteTracingPolicy', { name: 'partly' });
+    expect(agent.stderr()).toContain('no system call \\"nope\\": ignored as the policy asks');
+  });
+
+  test('a policy may be long, up to a limit', async () => {
+    const padded = (bytes: number): string =>
+      `${policyYaml('long', '/nowhere', 'Post')}${`# ${'x'.repeat(97)}\n`.repeat(bytes / 100)}`;
+    await client.call('AddTracingPolicy', { yaml: padded(4_000_000) });
+    await client.call('DeleteTracingPolicy', { name: 'long' });
+    await expect(client.call('AddTracingPolicy', { yaml: padded(5_000_000) })).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      message: expect.stringContaining('longer than the limit'),
+    });
+    expect(await policies('grpc')).toEqual([]);
+  });
+
   test('a mode of a policy without anything to enforce is accepted', async () => {
     await client.call('ConfigureTracingPolicy', { name: 'seen', domain: 'static', mode: 'TP_MODE_ENFORCE' });
     const [seen] = await policies('static');
@@ -231,6 +276,15 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
       ],
       ['ListSensors', {}, 'UNIMPLEMENTED', /use ListTracingPolicies/],
       ['EnableTracingPolicy', { name: 'seen' }, 'UNIMPLEMENTED', /use ConfigureTracingPolicy/],
+      ['ConfigureTracingPolicy', { name: 'broken', mode: 'TP_MODE_MONITOR' }, 'FAILED_PRECONDITION', /is not loaded/],
+      ['GetDebug', { flag: 7 }, 'INVALID_ARGUMENT', /no flag 7/],
+      ['SetDebug', { level: 42 }, 'INVALID_ARGUMENT', /no log level 42/],
+      [
+        'AddTracingPolicy',
+        { yaml: policyYaml('x', '/', 'Post').replace('kind: TracingPolicy', 'kind: TracingPolicyNamespaced') },
+        'INVALID_ARGUMENT',
+        /pods of a namespace/,
+      ],
       ['SetDebug', { flag: 'CONFIG_FLAG_DUMP_PROCESS_CACHE' }, 'INVALID_ARGUMENT', /cannot be set/],
     ];
     for (const [method, request, code, message] of cases) {
@@ -282,8 +336,20 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     return event.process_tracepoint?.args?.[0]?.string_arg === folder;
   }
 
+  test('the headers of a stream come before its first event', async () => {
+    const nothing = { deny_list: [{ binary_regex: [''] }] };
+    const stream = client.stream('GetEvents', nothing);
+    const headers = await new Promise<Message>((resolve) => stream.on('metadata', resolve));
+    expect(headers.get('grpc-accept-encoding')).toEqual(['identity']);
+    const failure = new Promise((resolve) => stream.on('error', resolve));
+    stream.cancel();
+    expect(await failure).toMatchObject({ code: 1 });
+  });
+
   test('filters choose the events of each client', async () => {
     const requests: Readonly<Record<string, object>> = {
+      /* What tetra sends when nothing is asked for. */
+      everything: { allow_list: [{}] },
       policy: { allow_list: [{ policy_names: ['seen'] }] },
       kinds: { allow_list: [{ event_set: ['PROCESS_EXIT', 'PROCESS_EXEC'] }], deny_list: [{ pid: [1] }] },
       binary: { allow_list: [{ binary_regex: ['/(da|ba)?sh$'], arguments_regex: ['exit 3'] }] },
@@ -299,7 +365,7 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     const of = (name: string): Message[] => received.get(name)!;
     await until(() => {
       enter(folder);
-      return ['policy', 'kinds', 'binary', 'cel'].every((name) => of(name).length > 3);
+      return ['everything', 'policy', 'kinds', 'binary', 'cel'].every((name) => of(name).length > 3);
     });
     for (const stream of streams) stream.cancel();
     for (const name of ['policy', 'cel'])
@@ -307,6 +373,8 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(new Set(of('kinds').map(({ event }) => event))).toEqual(new Set(['process_exec', 'process_exit']));
     for (const event of of('binary')) expect(event[event.event].process.arguments).toContain('exit 3');
     expect(of('nothing')).toEqual([]);
+    const types = new Set(of('everything').map(({ event }) => event));
+    expect(types).toEqual(new Set(['process_exec', 'process_exit', 'process_tracepoint']));
   }, 60_000);
 
   test('a filter that makes no sense ends the stream with the reason', async () => {
@@ -391,6 +459,13 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(await health.call('Check', { service: 'tetragon.FineGuidanceSensors' })).toEqual({ status: 'SERVING' });
     await expect(health.call('Check', { service: 'x' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     health.close();
+    const probe = new ReferenceClient(`unix://${healthSocket}`, 'grpc.health.v1.Health');
+    for (const service of ['', 'liveness', 'startup'])
+      expect(await probe.call('Check', { service })).toEqual({ status: 'SERVING' });
+    probe.close();
+    const elsewhere = new ReferenceClient(`unix://${healthSocket}`);
+    await expect(elsewhere.call('GetVersion', {})).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    elsewhere.close();
     for (const version of ['v1', 'v1alpha']) {
       const tool = new ReferenceClient(`unix://${socket}`, `grpc.reflection.${version}.ServerReflection`);
       const [services, files, unknown] = await tool.converse('ServerReflectionInfo', [
@@ -417,6 +492,10 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
     expect(root.lookupType('tetragon.GetEventsResponse').fields['process_lsm']).toMatchObject({ id: 28 });
     expect(root.lookupService('tetragon.FineGuidanceSensors').methods['GetEvents']).toMatchObject({
       responseStream: true,
+    });
+    /* Without it a tool cannot send "enable": false. */
+    expect(root.lookupType('tetragon.ConfigureTracingPolicyRequest').fields['enable']).toMatchObject({
+      options: { proto3_optional: true },
     });
   }
 
@@ -524,13 +603,50 @@ describe.skipIf(missing !== '')('the API of an agent', () => {
 
   test('policies of clients come back after a restart', async () => {
     await client.call('AddTracingPolicy', { yaml: policyYaml('killer', forbidden, 'Sigkill') });
+    const impossible = policyYaml('broken', '/', 'Post').replace('sys_enter_chdir', 'sys_enter_chdirr');
+    await expect(client.call('AddTracingPolicy', { yaml: impossible })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+    });
     client.close();
     expect((await agent.stop()).status).toBe(0);
     expect(enter(forbidden)).toBe(null);
-    await start();
+    const partly = join(folder, 'partly.yaml');
+    const known = policyYaml('partly', join(folder, 'partly'), 'Sigkill');
+    writeFileSync(partly, `${known}  - subsystem: syscalls\n    event: sys_enter_nope\n`);
+    await start('--enable-deprecated-tracingpolicy-grpc', '--policy', partly);
     expect(enter(forbidden)).toBe('SIGKILL');
-    await client.call('DeleteTracingPolicy', { name: 'killer' });
+    expect(await policies('grpc')).toMatchObject([{ name: 'killer' }]);
   }, 120_000);
+
+  test('a policy of which only a part is loaded can be changed like others', async () => {
+    const place = join(folder, 'partly');
+    mkdirSync(place);
+    const status = async (): Promise<Message> => (await policies('static')).find(({ name }) => name === 'partly');
+    const configure = (change: object): Promise<Message> =>
+      client.call('ConfigureTracingPolicy', { name: 'partly', domain: 'static', ...change });
+    expect(enter(place)).toBe('SIGKILL');
+    await configure({ mode: 'TP_MODE_MONITOR' });
+    expect(enter(place)).toBe(null);
+    await configure({ enable: false });
+    expect(await status()).toMatchObject({ state: 'TP_STATE_DISABLED', error: '' });
+    await configure({ enable: true, mode: 'TP_MODE_ENFORCE' });
+    expect(enter(place)).toBe('SIGKILL');
+    expect(await status()).toMatchObject({
+      state: 'TP_STATE_PARTIALLY_ENABLED',
+      error: expect.stringContaining('sys_enter_nope'),
+      hook_statuses: [{ state: 'STATUS_LOADED' }, { state: 'STATUS_CALL_NOT_FOUND', hook_idx: 1 }],
+      stats: { action_counters: { post: 3, signal: 2, monitor_signal: 1 } },
+    });
+  }, 60_000);
+
+  test('an older client switches policies by the calls it knows', async () => {
+    await client.call('DisableTracingPolicy', { name: 'killer' });
+    expect(enter(forbidden)).toBe(null);
+    await client.call('EnableTracingPolicy', { name: 'killer', domain: 'grpc' });
+    expect(enter(forbidden)).toBe('SIGKILL');
+    await expect(client.call('DisableTracingPolicy', { name: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await client.call('DeleteTracingPolicy', { name: 'killer' });
+  }, 60_000);
 
   test('without an agent a command says how to start one', () => {
     const address = `unix://${join(folder, 'nobody.sock')}`;
