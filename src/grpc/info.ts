@@ -3,8 +3,10 @@ import type { Probe } from './messages.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import type { ServedAgent } from './served-agent.ts';
 
+type InfoSource = Pick<ServedAgent, 'version' | 'facts' | 'configuration'>;
+
 /** `GetInfo`: version, what this engine can do on this kernel under the names Tetragon's client knows, options. */
-export function agentInfo({ version, facts, configuration }: ServedAgent): object {
+export function agentInfo({ version, facts, configuration }: InfoSource): object {
   return {
     version,
     name: 'jatai',
@@ -18,12 +20,14 @@ export function agentInfo({ version, facts, configuration }: ServedAgent): objec
 function probes({ features, functions }: KernelFacts): Probe[] {
   const hasFunction = (name: string): boolean => functions[name] !== undefined;
   const answers: Readonly<Record<string, boolean>> = {
-    override_return: features.kprobeOverride.available,
+    /* Of system calls; none is overridden here, whatever the kernel has. */
+    override_return: false,
     buildid: features.kprobe.available && features.buildId.available,
     kprobe_multi: features.kprobeMulti.available,
     uprobe_multi: false,
-    fmodret: features.fmodRet.available,
-    fmodret_syscall: features.fmodRet.available && features.kprobeOverride.available,
+    /* Of security_ functions, which are overridden by lsm where that is possible. */
+    fmodret: features.lsm.available || features.fmodRet.available,
+    fmodret_syscall: false,
     signal: features.sendSignal.available,
     large: true,
     link_pin: true,
