@@ -29,6 +29,19 @@ export function debugMethods(root: protobuf.Root, agent: ServedAgent): DebugMeth
   return { GetDebug: ['read', get], SetDebug: ['change', set] };
 }
 
+/**
+ * A process as a dump shows it: of arguments that are longer than usual only their beginning, and nothing of what else may
+ * be as long. Clients take 10 MiB for all processes; their events had everything.
+ */
+export function shorten(process: Readonly<Record<string, unknown>>): object {
+  const { arguments: text = '', environment_variables: _, arguments_list: __, ...rest } = process;
+  if (JSON.stringify(process).length <= longestProcess) return process;
+  return { ...rest, arguments: `${String(text).slice(0, longestArguments)}...` };
+}
+
+const longestProcess = 16 * 1024;
+const longestArguments = 4096;
+
 /** Processes that the kernel's map has are those that live. */
 function dumpProcesses(type: protobuf.Type, agent: ServedAgent, options: DumpOptions): object[] {
   const encoder = new ProcessMessageEncoder(agent.encoding(), new ByteArena());
@@ -46,7 +59,7 @@ function dumpProcesses(type: protobuf.Type, agent: ServedAgent, options: DumpOpt
     writer.raw(bytes.subarray(middle));
     writer.uint(refcntField, referencesOf(process));
     return {
-      process: type.toObject(type.decode(writer.take())),
+      process: shorten(type.toObject(type.decode(writer.take()))),
       color: process.ended ? 'deletePending' : 'inUse',
       refcnt: { value: referencesOf(process) },
       refcnt_ops: { 'process++': 1, 'process--': process.ended ? 1 : 0, 'parent++': process.children },
