@@ -27,7 +27,8 @@ export function sensorsRoutes(service: protobuf.Service, agent: ServedAgent): Ro
     GetHealth: ['read', () => health],
     GetVersion: ['read', () => ({ version: agent.version })],
     GetInfo: ['read', () => agentInfo(agent)],
-    RuntimeHook: ['change', gone('this agent takes no messages of container runtimes')],
+    /* Nothing here has to know of a container before it starts; an error would keep it from starting. */
+    RuntimeHook: ['change', () => ({})],
     EnableTracingPolicy: ['change', deprecatedSwitch(agent, true)],
     DisableTracingPolicy: ['change', deprecatedSwitch(agent, false)],
     ListSensors: ['read', gone('use ListTracingPolicies')],

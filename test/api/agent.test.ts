@@ -439,6 +439,11 @@ spec:
     remote.close();
   });
 
+  test('messages of container runtimes are accepted, so that their containers start', async () => {
+    const createContainer = { cgroupsPath: '/x', annotations: { a: 'b' }, containerID: 'c' };
+    expect(await client.call('RuntimeHook', { createContainer })).toEqual({});
+  });
+
   test('over TCP without TLS one may read and not change', async () => {
     const remote = new ReferenceClient(tcpAddress);
     expect((await remote.call('ListTracingPolicies', {})).policies).toMatchObject([{ name: 'seen' }]);
