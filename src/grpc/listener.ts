@@ -5,6 +5,8 @@ import type { ServerAddress } from './server-address.ts';
 
 /** The owner and the group may connect, as with Tetragon's socket. */
 const socketMode = 0o660;
+/** `sockaddr_un.sun_path`, without the zero at its end. */
+const longestSocketPath = 107;
 
 /**
  * Starts to listen. A socket file that nobody serves any more is replaced; one that somebody serves is an error, as is
@@ -12,6 +14,9 @@ const socketMode = 0o660;
  */
 export async function listen(server: NetServer, address: ServerAddress): Promise<ServerAddress> {
   if (address.kind === 'unix') {
+    const bytes = Buffer.byteLength(address.path);
+    if (bytes > longestSocketPath)
+      throw new Error(`${address.path} is ${bytes} bytes long; the path of a socket has ${longestSocketPath} at most`);
     await removeStaleSocket(address.path);
     mkdirSync(dirname(address.path), { recursive: true, mode: 0o755 });
     await listenOnSocket(server, address.path);

@@ -8,7 +8,7 @@ export type ServerAddress =
  * them. Port 0 lets the system choose. Without a host a server listens on all addresses, and a client takes localhost.
  */
 export function parseServerAddress(text: string): ServerAddress | undefined {
-  const unix = /^unix:(?:\/\/)?(\/.+)$/.exec(text);
+  const unix = /^unix:(?:\/\/(?=\/))?(\/[^/].*)$/.exec(text);
   if (unix !== null) return { kind: 'unix', path: unix[1]! };
   const tcp = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:/[\]\s]*)):(\d{1,5})$/.exec(text);
   if (tcp === null || Number(tcp[3]) > 65_535) return undefined;

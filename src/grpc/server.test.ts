@@ -208,6 +208,13 @@ describe('listening', () => {
     await server.close();
   });
 
+  test('says how long the name of a socket may be', async () => {
+    const path = join(folder, 'x'.repeat(107));
+    await expect(listen(createServer(), { kind: 'unix', path })).rejects.toThrow(
+      /x is \d+ bytes long; the path of a socket has 107 at most/,
+    );
+  });
+
   test('goes on when a connection cannot be accepted', async () => {
     const server = createServer();
     await listen(server, { kind: 'unix', path: join(folder, 'accept.sock') });
@@ -237,7 +244,17 @@ describe('addresses', () => {
     expect(serverAddressText(parseServerAddress(text)!)).toBe(expected);
   });
 
-  test.each(['', 'unix:relative', 'host', 'host:', 'host:70000', 'a b:1', '::1:80', 'http://x:1'])('not %s', (text) => {
+  test.each([
+    '',
+    'unix:relative',
+    'unix://relative/path',
+    'host',
+    'host:',
+    'host:70000',
+    'a b:1',
+    '::1:80',
+    'http://x:1',
+  ])('not %s', (text) => {
     expect(parseServerAddress(text)).toBeUndefined();
   });
 });
