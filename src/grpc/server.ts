@@ -143,9 +143,9 @@ function identify(address: ServerAddress, session: ServerHttp2Session): Peer {
 const maxConnections = 256;
 /**
  * Megabytes from which on Node refuses new calls of a connection. What its streams of events have under way counts too, up
- * to 32 MiB each (get-events.ts): a client that is slow to read them is answered all the same.
+ * to 32 MiB each (get-events.ts): a client that is slow to read some of them is answered all the same.
  */
-const maxSessionMemory = 1024;
+const maxSessionMemory = 128;
 const httpOptions = {
   maxSessionMemory,
   settings: { maxConcurrentStreams: 128, initialWindowSize: 1024 * 1024 },
