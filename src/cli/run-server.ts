@@ -9,7 +9,7 @@ import { type AgentServer, serveAgent } from '../grpc/agent-server.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { removeInfoFile, writeInfoFile } from '../grpc/info-file.ts';
 import type { LogLevel } from '../grpc/messages.ts';
-import type { ServedAgent } from '../grpc/served-agent.ts';
+import type { PolicyChange, ServedAgent } from '../grpc/served-agent.ts';
 import { serverAddressText } from '../grpc/server-address.ts';
 import { TlsFiles } from '../grpc/tls-files.ts';
 import { InputError } from './errors.ts';
@@ -77,9 +77,17 @@ function servedAgent(input: RunServerInput): ServedAgent {
     deprecatedMethods: settings.deprecatedMethods,
     compileFilters: async (allow, deny) =>
       compileEventLists(filterObjects('allow_list: ', allow), filterObjects('deny_list: ', deny), context),
+    policyChanged: (change) => logPolicyChange(log, change),
     logLevel: { get: () => levelNames[log.level] ?? 'LOG_LEVEL_WARN', set: (level) => setLevel(log, level) },
     eventLog: eventFile && eventLogOf(eventFile),
   };
+}
+
+/** As a warning what holds fewer processes back than before. */
+function logPolicyChange(log: Logger, { action, policy, settings, by }: PolicyChange): void {
+  const weakens = action === 'deleted' || settings.enabled === false || settings.mode === 'monitor';
+  const { name, namespace, domain } = policy;
+  log[weakens ? 'warn' : 'info']({ policy: name, namespace, domain, ...settings, by }, `a client ${action} a policy`);
 }
 
 /** The file helps clients to find us; without it they need --server-address. */

@@ -11,6 +11,7 @@ import type {
   TracingPolicyMode,
 } from './messages.ts';
 import { type Access, methodPath, type UnaryMethod, unaryRoute } from './method.ts';
+import type { Peer } from './peer.ts';
 import { policyStatus } from './policy-status.ts';
 import type { ServedAgent } from './served-agent.ts';
 import type { Routes } from './server.ts';
@@ -43,16 +44,20 @@ export function sensorsRoutes(service: protobuf.Service, agent: ServedAgent): Ro
 }
 
 function policyMethods({ registry, ...agent }: ServedAgent): Methods {
-  const add = ({ yaml = '', domain = '' }: AddTracingPolicyRequest) => {
-    registry.add(yaml, domain === '' ? undefined : domain);
+  const add = ({ yaml = '', domain = '' }: AddTracingPolicyRequest, { name: by }: Peer) => {
+    const { name, namespace, domain: given } = registry.add(yaml, domain === '' ? undefined : domain);
+    agent.policyChanged({ action: 'added', policy: { name, namespace, domain: given }, settings: {}, by });
     return {};
   };
-  const configure = (request: ConfigureTracingPolicyRequest) => {
+  const configure = (request: ConfigureTracingPolicyRequest, { name: by }: Peer) => {
+    const policy = keyOf(request);
     const mode = request.mode === undefined ? undefined : policyMode(request.mode);
-    registry.configure(keyOf(request), {
+    const settings = {
       ...(request.enable !== undefined && { enabled: request.enable }),
       ...(mode !== undefined && { mode }),
-    });
+    };
+    registry.configure(policy, settings);
+    agent.policyChanged({ action: 'changed', policy, settings, by });
     return {};
   };
   const list = ({ domain }: PolicyRequest) => {
@@ -63,8 +68,10 @@ function policyMethods({ registry, ...agent }: ServedAgent): Methods {
       .map((record) => policyStatus({ record, counts, memoryBytes: memory.get(registry.activePolicy(record)) ?? 0 }));
     return { policies };
   };
-  const remove = (request: PolicyRequest) => {
-    registry.remove(keyOf(request));
+  const remove = (request: PolicyRequest, { name: by }: Peer) => {
+    const policy = keyOf(request);
+    registry.remove(policy);
+    agent.policyChanged({ action: 'deleted', policy, settings: {}, by });
     return {};
   };
   return {
@@ -76,11 +83,13 @@ function policyMethods({ registry, ...agent }: ServedAgent): Methods {
   };
 }
 
-function deprecatedSwitch({ registry, deprecatedMethods }: ServedAgent, enabled: boolean): UnaryMethod<object, object> {
-  if (!deprecatedMethods)
+function deprecatedSwitch(agent: ServedAgent, enabled: boolean): UnaryMethod<object, object> {
+  if (!agent.deprecatedMethods)
     return gone('use ConfigureTracingPolicy, or start the agent with --enable-deprecated-tracingpolicy-grpc');
-  return reportingRefusals((request: PolicyRequest) => {
-    registry.configure(keyOf(request), { enabled });
+  return reportingRefusals((request: PolicyRequest, { name: by }: Peer) => {
+    const policy = keyOf(request);
+    agent.registry.configure(policy, { enabled });
+    agent.policyChanged({ action: 'changed', policy, settings: { enabled }, by });
     return {};
   });
 }
@@ -95,10 +104,10 @@ function policyMode(mode: TracingPolicyMode): PolicyMode {
   throw new StatusError('INVALID_ARGUMENT', `The mode of a policy is TP_MODE_ENFORCE or TP_MODE_MONITOR, not ${mode}`);
 }
 
-function reportingRefusals<Request>(method: (request: Request) => object): UnaryMethod<Request, object> {
-  return (request) => {
+function reportingRefusals<Request>(method: UnaryMethod<Request, object>): UnaryMethod<Request, object> {
+  return (request, peer) => {
     try {
-      return method(request);
+      return method(request, peer);
     } catch (error) {
       if (error instanceof PolicyRequestError) throw new StatusError(refusalStatuses[error.reason], error.message);
       throw error;

@@ -1,10 +1,10 @@
-import type { PolicyRegistry } from '../agent/policy-registry.ts';
+import type { PolicyKey, PolicyRegistry } from '../agent/policy-registry.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import type { Event } from '../events/events.ts';
 import type { MatchCounts } from '../events/match-counts.ts';
 import type { Process } from '../events/process.ts';
 import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
-import type { Policy } from '../policy/model.ts';
+import type { Policy, PolicyMode } from '../policy/model.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FilterMessage, LogLevel } from './messages.ts';
 
@@ -31,9 +31,20 @@ export interface ServedAgent {
     allow: readonly FilterMessage[],
     deny: readonly FilterMessage[],
   ) => Promise<((event: Event) => boolean) | undefined>;
+  /** Told of every change of policies by a client, for the agent's log. */
+  readonly policyChanged: (change: PolicyChange) => void;
   readonly logLevel: { get(): LogLevel; set(level: LogLevel): void };
   /** Rotation of the event file; undefined when there is none. */
   readonly eventLog: EventLog | undefined;
+}
+
+export interface PolicyChange {
+  readonly action: 'added' | 'changed' | 'deleted';
+  readonly policy: PolicyKey;
+  /** What was set; a policy that is disabled or only monitors holds nobody back any more. */
+  readonly settings: { readonly enabled?: boolean; readonly mode?: PolicyMode };
+  /** Who did it: `unix socket`, `10.0.0.7:41234 (CN=ops)`. */
+  readonly by: string;
 }
 
 export interface EventLogParameters {

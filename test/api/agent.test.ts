@@ -553,7 +553,10 @@ spec:
     const live = follow('--count', '4000', '-o', 'json', '-e', 'PROCESS_TRACEPOINT,PROCESS_EXEC');
     await until(() => {
       enter(folder);
-      return live.lines().some((line) => line.includes('"policy_name":"seen"'));
+      /* The first call that is seen may be of a process that started before the stream did. */
+      return ['{"process_exec":', '"policy_name":"seen"'].every((text) =>
+        live.lines().some((line) => line.includes(text)),
+      );
     });
     live.child.kill();
     const saved = join(folder, 'saved.json');
@@ -651,6 +654,10 @@ spec:
     expect(enter(forbidden)).toBe('SIGKILL');
     await expect(client.call('DisableTracingPolicy', { name: 'nobody' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await client.call('DeleteTracingPolicy', { name: 'killer' });
+    const policy = '"policy":"killer","namespace":"","domain":"grpc"';
+    const log = agent.stderr();
+    expect(log).toContain(`${policy},"enabled":false,"by":"unix socket","msg":"a client changed a policy"`);
+    expect(log).toContain(`${policy},"by":"unix socket","msg":"a client deleted a policy"`);
   }, 60_000);
 
   test('without an agent a command says how to start one', () => {
