@@ -1,5 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from '../kernel/make-folder.ts';
+import { replaceFile } from '../kernel/replace-file.ts';
 import type { PolicyMode } from '../policy/model.ts';
 import type { PolicyKey, PolicyRecord, PolicyStore } from './policy-registry.ts';
 
@@ -19,14 +21,11 @@ export class PolicyDirectory implements PolicyStore {
   /** Throws the system's error when the directory cannot be made. */
   constructor(path: string) {
     this.#path = path;
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path, 0o700);
   }
 
   save({ yaml, enabled, chosenMode: mode, ...key }: PolicyRecord): void {
-    const path = this.#fileOf(key);
-    const temporary = `${path}.new`;
-    writeFileSync(temporary, JSON.stringify({ yaml, enabled, mode }), { mode: 0o600 });
-    renameSync(temporary, path);
+    replaceFile(this.#fileOf(key), JSON.stringify({ yaml, enabled, mode }), 0o600);
   }
 
   remove(key: PolicyKey): void {

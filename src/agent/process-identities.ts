@@ -1,11 +1,13 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Credentials, Process } from '../events/process.ts';
 import type { ExistingProcess } from '../events/process-cache.ts';
 import { binaryOf } from '../events/process-text.ts';
 import { processFlags } from '../events/wire.ts';
+import { makeFolder } from '../kernel/make-folder.ts';
 import { readStat } from '../kernel/procfs.ts';
+import { replaceFile } from '../kernel/replace-file.ts';
 
 /** Who a process is in events: what its `exec_id` and `parent_exec_id` are made of. */
 export interface ProcessIdentity {
@@ -88,10 +90,8 @@ export class ProcessIdentities {
     if (text === this.#written) return;
     this.#written = text;
     try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o755 });
-      const fresh = `${this.#file}.${process.pid}`;
-      writeFileSync(fresh, text, { mode: 0o600 });
-      renameSync(fresh, this.#file);
+      makeFolder(dirname(this.#file), 0o755);
+      replaceFile(this.#file, text, 0o600);
     } catch (error) {
       if (this.#warned) return;
       this.#warned = true;

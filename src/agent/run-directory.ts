@@ -1,6 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { makeFolder } from '../kernel/make-folder.ts';
+import { replaceFile } from '../kernel/replace-file.ts';
 import { type HooksFile, hooksFileName, isRunning, startTicksOf } from './hooks-file.ts';
 
 /**
@@ -33,10 +35,8 @@ export class RunDirectory {
     };
     try {
       this.#checkOwner();
-      mkdirSync(this.#path, { recursive: true, mode: 0o755 });
-      const fresh = `${this.#file}.${process.pid}`;
-      writeFileSync(fresh, `${JSON.stringify(content)}\n`, { mode: 0o600 });
-      renameSync(fresh, this.#file);
+      makeFolder(this.#path, 0o755);
+      replaceFile(this.#file, `${JSON.stringify(content)}\n`, 0o600);
     } catch (error) {
       if (this.#warned) return;
       this.#warned = true;
@@ -45,7 +45,12 @@ export class RunDirectory {
   }
 
   close(): void {
-    if (this.#readOwner()?.pid === process.pid) rmSync(this.#file, { force: true });
+    if (this.#readOwner()?.pid !== process.pid) return;
+    try {
+      rmSync(this.#file, { force: true });
+    } catch (error) {
+      this.#log.warn(`${this.#file}: ${(error as Error).message}`);
+    }
   }
 
   /** Throws when the file belongs to another agent that runs. */

@@ -1,5 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeFolder } from '../kernel/make-folder.ts';
+import { replaceFile } from '../kernel/replace-file.ts';
 
 /** Where Tetragon's client looks for the address of an agent. */
 export const defaultInfoFile = '/var/run/tetragon/tetragon-info.json';
@@ -23,10 +25,8 @@ export interface AgentInfoFile {
 
 /** Replaces the file at once. Throws the system's error. */
 export function writeInfoFile(path: string, content: AgentInfoFile): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-  const temporary = `${path}.${content.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(content)}\n`, { mode: 0o644 });
-  renameSync(temporary, path);
+  makeFolder(dirname(path), 0o755);
+  replaceFile(path, `${JSON.stringify(content)}\n`, 0o644);
 }
 
 /** The address in the file; undefined without a file that has one. */

@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync, mkdirSync, unlinkSync } from 'node:fs';
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect, type Server as NetServer } from 'node:net';
 import { dirname } from 'node:path';
+import { makeFolder } from '../kernel/make-folder.ts';
 import type { ServerAddress } from './server-address.ts';
 
 /** The owner and the group may connect, as with Tetragon's socket. */
@@ -18,7 +19,7 @@ export async function listen(server: NetServer, address: ServerAddress): Promise
     if (bytes > longestSocketPath)
       throw new Error(`${address.path} is ${bytes} bytes long; the path of a socket has ${longestSocketPath} at most`);
     await removeStaleSocket(address.path);
-    mkdirSync(dirname(address.path), { recursive: true, mode: 0o755 });
+    makeFolder(dirname(address.path), 0o755);
     await listenOnSocket(server, address.path);
     return address;
   }
