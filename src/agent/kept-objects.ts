@@ -60,7 +60,7 @@ export class KeptObjects {
   /** To be called when the first policies of this agent are live: detaches and removes what others left. */
   removeStrangers(): void {
     const own = [this.#base?.name, this.#hooks?.name];
-    const strangers = listPins(this.folder).filter((name) => !own.includes(name));
+    const strangers = listPins(this.folder).filter((name) => isOfAgents(name) && !own.includes(name));
     /* Hooks first: their programs work on the maps of a base. */
     for (const name of strangers.toSorted().toReversed()) {
       const stranger = path.join(this.folder, name);
@@ -82,17 +82,19 @@ export class KeptObjects {
   }
 }
 
-/** What agents keep in this folder of the bpffs: paths; none when there is no such folder, or no bpffs. */
+/** What agents keep in this folder of the bpffs: paths; none when there is no such folder, or no bpffs. Throws a KernelError. */
 export function listKeptObjects(name: string): string[] {
   const root = findMount(BPFFS.type);
   if (root === undefined) return [];
-  const folder = path.resolve(root, name);
-  return listPins(folder).map((child) => path.join(folder, child));
+  const folder = bpffsPath(name, root);
+  return listPins(folder)
+    .filter(isOfAgents)
+    .map((child) => path.join(folder, child));
 }
 
 /**
- * Detaches and removes all that agents keep in this folder of the bpffs. Returns the removed paths. Throws
- * KeptObjectsInUse while an agent lives there, and KernelErrors.
+ * Detaches and removes all that agents keep in this folder of the bpffs, and the folder when nothing else is in it. Returns
+ * the removed paths. Throws KeptObjectsInUse while an agent lives there, and KernelErrors.
  */
 export function removeKeptObjects(name: string): string[] {
   const folder = bpffsPath(name);
@@ -106,8 +108,9 @@ export function removeKeptObjects(name: string): string[] {
   const removed: string[] = [];
   try {
     const names = listPins(folder).toReversed();
-    for (const child of names) removePins(path.join(folder, child), detachedFirst, (file) => removed.push(file));
-    removePins(folder, [], (file) => removed.push(file));
+    for (const child of names.filter(isOfAgents))
+      removePins(path.join(folder, child), detachedFirst, (file) => removed.push(file));
+    if (names.every(isOfAgents)) removePins(folder, [], (file) => removed.push(file));
   } finally {
     lock.close();
   }
@@ -115,5 +118,10 @@ export function removeKeptObjects(name: string): string[] {
 }
 
 function isUnfinished(name: string): boolean {
-  return name.startsWith('new-');
+  return isOfAgents(name) && name.startsWith('new-');
+}
+
+/** What others have pinned there is none of our business. */
+function isOfAgents(name: string): boolean {
+  return /^(new-)?(base|hooks)-/.test(name);
 }

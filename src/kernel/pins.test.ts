@@ -17,6 +17,13 @@ test('names of attach points become file names and back', () => {
   expect(() => pinName('/'.repeat(100))).toThrow('ENAMETOOLONG');
 });
 
+test('folders are below the bpffs', () => {
+  expect(bpffsPath('a/b', '/sys/fs/bpf')).toBe('/sys/fs/bpf/a/b');
+  expect(bpffsPath('/sys/fs/bpf/a', '/sys/fs/bpf')).toBe('/sys/fs/bpf/a');
+  for (const name of ['', '.', '..', '../bpf2', '/etc', 'a/..'])
+    expect(() => bpffsPath(name, '/sys/fs/bpf')).toThrow(/it is no folder below \/sys\/fs\/bpf/);
+});
+
 describe.skipIf(!isRoot)('on a bpffs', () => {
   const folder = isRoot ? bpffsPath(`jatai-test-${process.pid}`) : '';
   const definition = { type: 'array', name: 'pinned', keySize: 4, valueSize: 4, maxEntries: 1 } as const;

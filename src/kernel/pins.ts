@@ -23,9 +23,19 @@ const othersMayWrite = 0o022;
 /** Longest file name of the kernel. */
 const longestName = 255;
 
-/** The absolute path of a folder that is named relative to the mounted bpffs, as `--bpf-dir` is. Throws a KernelError. */
-export function bpffsPath(name: string): string {
-  return path.resolve(mountBpffs(), name);
+/**
+ * The absolute path of a folder below a bpffs, by default the mounted one, as `--bpf-dir` names it. Throws a KernelError for
+ * another place: what is in the folder belongs to agents, and they remove it.
+ */
+export function bpffsPath(name: string, root: string = mountBpffs()): string {
+  const folder = path.resolve(root, name);
+  if (folder.startsWith(`${root}/`)) return folder;
+  throw new KernelError({
+    call: `use ${folder}`,
+    errno: 0,
+    reason: `it is no folder below ${root}`,
+    hint: 'give --bpf-dir the name of one, such as jatai',
+  });
 }
 
 /**
