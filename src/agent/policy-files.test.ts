@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -27,6 +27,11 @@ function write(name: string, text: string): string {
   const file = join(directory, name);
   writeFileSync(file, text);
   return file;
+}
+
+function repeatedly(action: () => void): Disposable {
+  const timer = setInterval(action, 50);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 describe('loading again', () => {
@@ -78,6 +83,77 @@ describe('watching', () => {
     renameSync(write('a.new', policyText('b')), file);
     await promise;
     expect(new PolicyLoader([file]).load().policies[0]!.name).toBe('b');
+  });
+
+  /** Resolves at the first load with a policy of this name. */
+  async function seen(path: string, name: string, change: () => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = () => {
+      if (new PolicyLoader([path]).load().policies.some((policy) => policy.name === name)) resolve();
+    };
+    using _watch = new PolicyWatch([path], look, () => expect.unreachable());
+    change();
+    await promise;
+  }
+
+  it('goes on in a directory that comes later, or in the place of another', async () => {
+    const path = join(directory, 'policies.d');
+    await seen(path, 'a', () => {
+      mkdirSync(path);
+      write('policies.d/a.yaml', policyText('a'));
+    });
+    const { promise: removed, resolve } = Promise.withResolvers<void>();
+    const names: string[][] = [];
+    using _watch = new PolicyWatch(
+      [path],
+      () => {
+        names.push(new PolicyLoader([path]).load().policies.map(({ name }) => name));
+        if (names.length === 1) write('policies.d/c.yaml', policyText('c'));
+        else resolve();
+      },
+      () => expect.unreachable(),
+    );
+    mkdirSync(join(directory, 'new'));
+    write('new/b.yaml', policyText('b'));
+    renameSync(path, join(directory, 'old'));
+    renameSync(join(directory, 'new'), path);
+    await removed;
+    expect(names).toEqual([['b'], ['b', 'c']]);
+  });
+
+  it('follows links to directories and files, wherever they lead', async () => {
+    for (const name of ['v1', 'v2']) mkdirSync(join(directory, name));
+    write('v1/a.yaml', policyText('one'));
+    write('v2/a.yaml', policyText('two'));
+    const link = join(directory, 'current');
+    symlinkSync('v1', link);
+    await seen(link, 'two', () => {
+      symlinkSync('v2', join(directory, 'next'));
+      renameSync(join(directory, 'next'), link);
+    });
+    const file = join(directory, 'link.yaml');
+    symlinkSync(join('v1', 'a.yaml'), file);
+    await seen(file, 'three', () => write('v1/a.yaml', policyText('three')));
+  });
+
+  it('of a ConfigMap notices that its data is exchanged', async () => {
+    for (const name of ['..1', '..2']) mkdirSync(join(directory, name));
+    write('..1/a.yaml', policyText('one'));
+    write('..2/a.yaml', policyText('two'));
+    symlinkSync('..1', join(directory, '..data'));
+    symlinkSync(join('..data', 'a.yaml'), join(directory, 'a.yaml'));
+    const exchange = (to: string) => () => {
+      symlinkSync(to, join(directory, '..new'));
+      renameSync(join(directory, '..new'), join(directory, '..data'));
+    };
+    await seen(directory, 'two', exchange('..2'));
+    await seen(join(directory, 'a.yaml'), 'one', exchange('..1'));
+  });
+
+  it('does not wait for a file that is written to all the time', async () => {
+    write('a.yaml', policyText('a'));
+    using _writer = repeatedly(() => write('agent.log', 'x'));
+    await seen(directory, 'b', () => write('b.yaml', policyText('b')));
   });
 
   it('names what it cannot watch', () => {
