@@ -30,9 +30,9 @@ export function parseCommandLine(args: readonly string[], options: Options): Com
     const name = origin.replace(/^--?/, '');
     const known = findOption(options, name);
     if (values.length > 0) {
-      settings.push({ name, origin, text: values.join('=') });
+      settings.push({ name, source, origin, text: values.join('=') });
     } else if (known !== undefined && options[known]!.type.isSwitch) {
-      settings.push({ name, origin, text: 'true' });
+      settings.push({ name, source, origin, text: 'true' });
     } else if (known !== undefined && at + 1 >= args.length) {
       problems.push({
         origin,
@@ -40,10 +40,12 @@ export function parseCommandLine(args: readonly string[], options: Options): Com
         hint: `Write ${origin} ${options[known]!.type.placeholder}.`,
       });
     } else {
-      /* What follows an unknown name may be its value. */
+      /* What follows an unknown name may be its value; else it is a switch. */
       const hasValue = known !== undefined || /^[^-]/.test(args[at + 1] ?? '');
-      settings.push({ name, origin, text: hasValue ? args[++at]! : '' });
+      settings.push({ name, source, origin, text: hasValue ? args[++at]! : 'true' });
     }
   }
   return { settings, operands, problems };
 }
+
+const source = 'command line';

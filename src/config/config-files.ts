@@ -42,7 +42,7 @@ function readDirectory(directory: string): FileSettings {
     const file = join(directory, name);
     if (name.startsWith('.')) continue;
     try {
-      settings.push({ name, origin: file, text: readFileSync(file, 'utf8').trim() });
+      settings.push({ name, source: directory, origin: file, text: readFileSync(file, 'utf8').trim() });
     } catch (error) {
       problems.push({
         origin: file,
@@ -66,10 +66,22 @@ function readYaml(file: string): FileSettings {
       problems: [{ origin: file, message: 'is no map of options', hint: 'Write one "name: value" for each option.' }],
     };
   }
-  const settings = Object.entries(content).map(([name, value]) => ({
-    name,
-    origin: `${file}: ${name}`,
-    text: Array.isArray(value) ? value.join(',') : typeof value === 'object' ? JSON.stringify(value) : String(value),
-  }));
-  return { settings, problems: [] };
+  const entries = Object.entries(content as Record<string, unknown>);
+  const isMissing = ([, value]: [string, unknown]): boolean => value === null;
+  return {
+    settings: entries
+      .filter((entry) => !isMissing(entry))
+      .map(([name, value]) => ({ name, source: file, origin: `${file}: ${name}`, text: textOf(value) })),
+    problems: entries.filter(isMissing).map(([name]) => ({
+      origin: `${file}: ${name}`,
+      message: 'a value is missing',
+      hint: 'Write one, or remove the line.',
+    })),
+  };
+}
+
+/** As it would stand on the command line: filters are objects, one after another. */
+function textOf(value: unknown): string {
+  if (!Array.isArray(value)) return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return value.map(textOf).join(value.some((item) => typeof item === 'object') ? '\n' : ',');
 }

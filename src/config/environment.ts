@@ -20,7 +20,7 @@ export function readEnvironment(
       const name = rest.toLowerCase().replaceAll('_', '-');
       const known = findOption(options, name) !== undefined;
       if (!known && (prefix === 'TETRAGON_' || serviceVariable.test(rest))) continue;
-      settings.push({ name, text, origin: variable });
+      settings.push({ name, text, source: prefix, origin: variable });
     }
   }
   return settings;

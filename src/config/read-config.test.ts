@@ -64,6 +64,12 @@ describe('flags', () => {
     expect(read(['--policy', 'a,b', '--policy', 'c']).values.policy).toEqual(['a', 'b', 'c']);
   });
 
+  it('of lists add up under all names of an option', () => {
+    expect(read(['--policy', 'a', '--tracing-policy=b', '--policy=c']).values.policy).toEqual(['a', 'b', 'c']);
+    for (const name of ['policy', 'tracing-policy']) writeFileSync(join(directory, name), name);
+    expect(read([], {}, [directory]).values.policy).toEqual(['policy', 'tracing-policy']);
+  });
+
   it('that are wrong are all named with what is expected', () => {
     expect(problemsOf(['--rb-sise', '8M', '--log-level=loud', '--rb-size=8Q', '--output'])).toEqual([
       '--output: a value is missing. Write --output FORMAT.',
@@ -115,6 +121,22 @@ describe('files', () => {
     expect(read([], {}, [directory]).values['log-level']).toBe('warn');
   });
 
+  it('may name a directory that stands over them', () => {
+    mkdirSync(join(directory, 'base'));
+    mkdirSync(join(directory, 'named'));
+    writeFileSync(join(directory, 'base', 'config-dir'), join(directory, 'named'));
+    writeFileSync(join(directory, 'named', 'log-level'), 'debug');
+    expect(read([], {}, [join(directory, 'base')]).values['log-level']).toBe('debug');
+  });
+
+  it('of YAML hold objects as filters are written, and no key without a value', () => {
+    const yaml = join(directory, 'jatai.yaml');
+    writeFileSync(yaml, 'output: [{pid: [1]}, {pid: [2]}]\n');
+    expect(read([], {}, [yaml]).values.output).toBe('{"pid":[1]}\n{"pid":[2]}');
+    writeFileSync(yaml, 'output:\n');
+    expect(problemsOf([], {}, [yaml])).toEqual([`${yaml}: output: a value is missing. Write one, or remove the line.`]);
+  });
+
   it('with unknown names or broken YAML are refused by their path', () => {
     const yaml = join(directory, 'jatai.yaml');
     writeFileSync(yaml, '- a\n');
@@ -133,7 +155,12 @@ describe('names that are not ours', () => {
   it('of Tetragon are passed over with a notice where nothing is missed', () => {
     const { notices } = read(['--process-cache-size=1', '--enable-k8s-api=false']);
     expect(notices.map(({ origin }) => origin)).toEqual(['--process-cache-size', '--enable-k8s-api']);
+    expect(problemsOf(['--enable-k8s-api'])[0]).toMatch(/Tetragon's option "enable-k8s-api" is not available/);
     expect(problemsOf(['--enable-k8s-api', 'true'])[0]).toMatch(/Tetragon's option "enable-k8s-api" is not available/);
+  });
+
+  it('are not taken for options of one letter', () => {
+    expect(problemsOf([], { JATAI_FOO: '1' })).toEqual(['JATAI_FOO: unknown option']);
   });
 
   it('in the environment are refused only when they can be meant for us', () => {

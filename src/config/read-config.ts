@@ -45,22 +45,23 @@ export function readConfig<const Given extends Options>(options: Given, sources:
   const commandLine = parseCommandLine(sources.args, options);
   const environment = readEnvironment(sources.environment, options);
   const paths = (sources.paths ?? configPaths).map((path) => readConfigPath(path, false));
-  const directory = [...environment, ...commandLine.settings].findLast(({ name }) => name === configDirectory);
+  const given = [...paths.flatMap((path) => path.settings), ...environment, ...commandLine.settings];
+  const directory = given.findLast(({ name }) => name === configDirectory);
   if (directory !== undefined && directory.text !== '') paths.push(readConfigPath(directory.text, true));
   const settings = [...paths.flatMap((path) => path.settings), ...environment, ...commandLine.settings];
   const problems = [...paths.flatMap((path) => path.problems), ...commandLine.problems];
   const notices: SettingProblem[] = [];
-  const given = new Map<string, Setting[]>();
+  const byOption = new Map<string, Setting[]>();
   for (const setting of settings) {
     const name = findOption(options, setting.name);
     if (name === undefined) judgeUnknown(setting, options, problems, notices);
-    else given.set(name, addSetting(given.get(name), setting, options[name]!.type.isList === true));
+    else byOption.set(name, addSetting(byOption.get(name), setting, options[name]!.type.isList === true));
   }
-  const values = parseAll(options, given, problems);
+  const values = parseAll(options, byOption, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return {
     values: values as OptionValues<Given>,
-    origins: new Map([...given].map(([name, all]) => [name, all.at(-1)!.origin])),
+    origins: new Map([...byOption].map(([name, all]) => [name, all.at(-1)!.origin])),
     operands: commandLine.operands,
     notices,
   };
@@ -68,7 +69,7 @@ export function readConfig<const Given extends Options>(options: Given, sources:
 
 /** A later source replaces an earlier one; a list repeated in the same source grows. */
 function addSetting(known: readonly Setting[] | undefined, setting: Setting, isList: boolean): Setting[] {
-  if (isList && known?.at(-1)?.origin === setting.origin) return [...known, setting];
+  if (isList && known?.at(-1)?.source === setting.source) return [...known, setting];
   return [setting];
 }
 
@@ -101,7 +102,10 @@ function judgeUnknown(setting: Setting, options: Options, problems: SettingProbl
   const foreign = tetragonOptions[name];
   if (foreign === undefined) {
     const dashes = origin.startsWith('-') ? '--' : '';
-    const names = Object.entries(options).flatMap(([own, { aliases }]) => [own, ...aliases]);
+    const names = Object.entries(options).flatMap(([own, { aliases }]) => [
+      own,
+      ...aliases.filter((alias) => alias.length > 1),
+    ]);
     const hint = suggest(
       dashes + name,
       names.map((own) => dashes + own),
