@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { defaultSocket, findAgent } from '../client/agent-address.ts';
 import { AgentClient } from '../client/agent-client.ts';
 import { type ClientTls, GrpcClient } from '../client/grpc-client.ts';
+import { readCertificates, readKeyPair } from '../config/certificates.ts';
 import {
   parseServerAddress,
   type ServerAddress,
@@ -95,15 +95,17 @@ function tlsOf(values: ConnectionValues): ClientTls | undefined {
     return undefined;
   if ((cert === undefined) !== (key === undefined))
     throw new UsageError('--tls-cert-file and --tls-key-file are needed together');
-  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, 'utf8'));
   const authorities = (ca ?? '').split(',').filter((file) => file !== '');
-  return {
-    cert: read(cert),
-    key: read(key),
-    ca: authorities.map((file) => readFileSync(file, 'utf8')),
-    serverName: name,
-    skipVerify,
-  };
+  try {
+    return {
+      ...(cert === undefined || key === undefined ? {} : readKeyPair(cert, key)),
+      ca: authorities.map(readCertificates),
+      serverName: name,
+      skipVerify,
+    };
+  } catch (error) {
+    throw new InputError(`--tls-*: ${(error as Error).message}`);
+  }
 }
 
 /** `30s`, `500ms`, `1m`; in milliseconds. */

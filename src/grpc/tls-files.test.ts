@@ -137,10 +137,17 @@ describe('TLS', () => {
     await server.close();
   });
 
-  test('a missing file is an error at once', () => {
+  test('a missing file, one with something else and a key of another certificate are an error at once', () => {
     const options = { clientCaFiles: [], requireClientCert: false, report: () => {} };
     expect(() => new TlsFiles({ ...options, certFile: file('nope.pem'), keyFile: file('live.key') })).toThrow('ENOENT');
-    expect(() => new TlsFiles({ ...options, certFile: file('admin.pem'), keyFile: file('server.key') })).toThrow();
+    expect(() => new TlsFiles({ ...options, certFile: file('admin.pem'), keyFile: file('server.key') })).toThrow(
+      /server\.key is not the key of .*admin\.pem/,
+    );
+    writeFileSync(file('text.pem'), 'no certificate');
+    const pair = { certFile: file('admin.pem'), keyFile: file('admin.key') };
+    expect(() => new TlsFiles({ ...options, ...pair, clientCaFiles: [file('text.pem')] })).toThrow(
+      /text\.pem: there is no certificate/,
+    );
   });
 });
 

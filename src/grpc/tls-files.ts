@@ -1,6 +1,7 @@
-import { readFileSync, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { dirname } from 'node:path';
-import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
+import { readCertificates, readKeyPair } from '../config/certificates.ts';
 
 export interface TlsFilesOptions {
   readonly certFile: string;
@@ -70,13 +71,10 @@ export class TlsFiles {
 }
 
 function readContext({ certFile, keyFile, clientCaFiles }: TlsFilesOptions): SecureContextOptions {
-  const context = {
-    cert: readFileSync(certFile, 'utf8'),
-    key: readFileSync(keyFile, 'utf8'),
-    ...(clientCaFiles.length > 0 && { ca: clientCaFiles.map((file) => readFileSync(file, 'utf8')) }),
+  return {
+    ...readKeyPair(certFile, keyFile),
+    ...(clientCaFiles.length > 0 && { ca: clientCaFiles.map(readCertificates) }),
   };
-  createSecureContext(context);
-  return context;
 }
 
 function sameContext(left: SecureContextOptions, right: SecureContextOptions): boolean {
