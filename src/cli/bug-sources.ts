@@ -58,11 +58,20 @@ function outputFiles(): string[] {
   return [...new Set(settings.filter(({ name }) => name === 'outputs').map(({ text }) => text))];
 }
 
+/** A place that cannot be looked into is a source that says why. */
 function configSources(path: string): BugSource[] {
-  const name = (file: string): string => `config/${file.replaceAll('/', '_').slice(1)}`;
-  if (!statSync(path).isDirectory()) return [fileSource(name(path), path)];
-  const files = readdirSync(path).filter((file) => !file.startsWith('.'));
-  return files.map((file) => fileSource(name(join(path, file)), join(path, file)));
+  try {
+    if (!statSync(path).isDirectory()) return [configSource(path)];
+    const files = readdirSync(path).filter((file) => !file.startsWith('.'));
+    return files.map((file) => configSource(join(path, file)));
+  } catch {
+    return [configSource(path)];
+  }
+}
+
+/** Names of the archive are short. */
+function configSource(path: string): BugSource {
+  return fileSource(`config/${path.replaceAll('/', '_').slice(1).slice(-70)}`, path);
 }
 
 /** What the agent says of itself. */

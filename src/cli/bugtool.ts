@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { redactSecrets } from '../client/redact-secrets.ts';
@@ -28,12 +28,18 @@ export async function bugtoolCommand(args: string[]): Promise<number> {
   for (const source of bugSources(values)) await collect(source, entries, missing);
   if (missing.length > 0) entries.push({ name: 'missing.txt', content: Buffer.from(`${missing.join('\n')}\n`) });
   const named = entries.map(({ name, content }) => ({ name: `jatai-bugtool/${name}`, content }));
-  /* An older archive may be readable for others. */
-  rmSync(values.output, { force: true });
-  writeFileSync(values.output, gzipSync(tarArchive(named, new Date())), { mode: 0o600 });
+  writeArchive(values.output, gzipSync(tarArchive(named, new Date())));
   const without = missing.length === 0 ? '' : `, without ${missing.length} that could not be had`;
   process.stdout.write(`${values.output}: ${entries.length} files${without}\n`);
   return 0;
+}
+
+/** Replaces an older archive, which others may be able to read; devices and pipes are written to. */
+function writeArchive(path: string, archive: Buffer): void {
+  const old = lstatSync(path, { throwIfNoEntry: false });
+  const isReplaced = old === undefined || old.isFile() || old.isSymbolicLink();
+  if (isReplaced) rmSync(path, { force: true });
+  writeFileSync(path, archive, { mode: 0o600, flag: isReplaced ? 'wx' : 'w' });
 }
 
 /** A part that fails is named: the rest is the more needed. */
