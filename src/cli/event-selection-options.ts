@@ -1,4 +1,5 @@
 import type { EventSelection } from '../client/event-selection.ts';
+import { compileRegex } from '../filters/linear-regex.ts';
 import { suggest } from '../policy/suggest.ts';
 import { UsageError } from './errors.ts';
 
@@ -69,7 +70,7 @@ function eventType(text: string): string {
   const name = text.toUpperCase();
   if (eventTypes.includes(name)) return name;
   const hint = suggest(name, eventTypes);
-  throw new UsageError(`Unknown event type "${text}"${hint === '' ? '' : `. ${hint}`}`);
+  throw new UsageError(`Unknown event type "${text}". ${hint === '' ? `One of ${eventTypes.join(', ')}` : hint}`);
 }
 
 function parsePid(text: string): number {
@@ -80,7 +81,7 @@ function parsePid(text: string): number {
 function regexes(option: string, texts: readonly string[]): string[] {
   for (const text of texts) {
     try {
-      new RegExp(text, 'u');
+      compileRegex(text);
     } catch (error) {
       throw new UsageError(`--${option} "${text}": ${(error as Error).message}`);
     }

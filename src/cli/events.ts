@@ -15,7 +15,8 @@ export const eventsUsage = `Usage: jatai events [options]
        jatai events [options] < events.json
 
 Prints the events of a running agent until it is interrupted. When standard input is a pipe or a file, and no
---server-address is given, it prints the events saved there as JSON lines.
+--server-address is given, it prints the events saved there as JSON lines; lines that are none are named, and make the
+exit status 1.
 
   -o, --output FORMAT        compact or json (default: compact on a terminal, else json)
   --schema NAME              write JSON as tetragon (default), ocsf or ecs
@@ -44,8 +45,10 @@ export async function eventsCommand(args: string[]): Promise<number> {
   if (values['sequence-numbers'] && values['server-address'] === undefined && hasSavedEvents())
     throw new UsageError('--sequence-numbers is for live events; saved ones are as they are');
   const selection = parseSelection(values);
-  const print = limited(makePrinter(values, await loadSchema(values)), parseCount(values.count));
-  if (values['server-address'] === undefined && hasSavedEvents()) return printSaved(selection, print);
+  const printer = makePrinter(values, await loadSchema(values));
+  const write = limitedWriter(parseCount(values.count));
+  if (values['server-address'] === undefined && hasSavedEvents()) return printSaved(selection, printer, write);
+  const print: Print = (event) => write(printer(event));
   if (!values.reconnect) {
     await withAgent(values, (client) => printLive(client, values, selection, print));
     return 0;
@@ -116,10 +119,12 @@ function parseCount(text: string | undefined): number {
 /** Prints and says whether more events are wanted. */
 type Print = (event: JsonEvent) => Promise<boolean>;
 
-function limited(printer: EventPrinter, count: number): Print {
+/** The same with the text of an event, which may be empty. */
+type Write = (text: string) => Promise<boolean>;
+
+function limitedWriter(count: number): Write {
   let left = count;
-  return async (event) => {
-    const text = printer(event);
+  return async (text) => {
     if (text !== '' && !process.stdout.write(text)) await drained();
     if (text !== '') left--;
     return left > 0 && !process.stdout.destroyed;
@@ -175,26 +180,42 @@ function hasSavedEvents(): boolean {
   return input.isFIFO() || input.isFile() || input.isSocket();
 }
 
-async function printSaved(selection: EventSelection, print: Print): Promise<number> {
+/** Lines that are damaged are named and passed over: a file that is still written to ends inside a line. */
+async function printSaved(selection: EventSelection, printer: EventPrinter, write: Write): Promise<number> {
   if (selection.celExpressions.length > 0)
     throw new UsageError('--cel-expression is applied by an agent; it cannot be used on saved events');
   const select = selectSaved(selection);
   let line = 0;
-  for await (const text of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+  let damaged = 0;
+  for await (const saved of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
     line++;
-    if (text.trim() === '') continue;
-    const event = select(parseLine(text, line));
-    if (event !== undefined && !(await print(event))) break;
+    if (saved.trim() === '') continue;
+    const text = savedText(saved, select, printer);
+    if (text === undefined && ++damaged <= maxNamedLines)
+      process.stderr.write(`jatai: standard input, line ${line}: not an event in JSON\n`);
+    if (text !== undefined && !(await write(text))) break;
   }
-  return 0;
+  if (damaged > maxNamedLines)
+    process.stderr.write(`jatai: standard input: ${damaged} lines in all are not events in JSON\n`);
+  return damaged === 0 ? 0 : 1;
 }
 
-function parseLine(text: string, line: number): JsonEvent {
+const maxNamedLines = 10;
+
+/** Empty for an event that is not wanted, undefined for what is no event. */
+function savedText(
+  saved: string,
+  select: (event: JsonEvent) => JsonEvent | undefined,
+  printer: EventPrinter,
+): string | undefined {
   try {
-    const event: unknown = JSON.parse(text);
-    if (typeof event === 'object' && event !== null && !Array.isArray(event)) return event;
-  } catch {
-    // Said below.
+    const event: unknown = JSON.parse(saved);
+    if (typeof event !== 'object' || event === null || Array.isArray(event)) return undefined;
+    const selected = select(event);
+    return selected === undefined ? '' : printer(selected);
+  } catch (error) {
+    /* Whoever wrote the line may have put anything in the place of a field. */
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    throw error;
   }
-  throw new InputError(`standard input, line ${line}: not an event in JSON`);
 }

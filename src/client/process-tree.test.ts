@@ -48,4 +48,13 @@ describe('ProcessTree', () => {
   test('an event without a process stands at the left', () => {
     expect(linesOf({ rate_limit_info: { number_of_dropped_process_events: '5' } })).toEqual(['0 rate_limit_info']);
   });
+
+  test('events without ids stand side by side', () => {
+    const nameless = { binary: '/bin/ls', pid: 2 };
+    expect(linesOf(exec(nameless), exec(nameless, nameless), call(nameless, nameless))).toEqual([
+      '0 process_exec',
+      '0 process_exec',
+      '0 process_kprobe',
+    ]);
+  });
 });

@@ -28,22 +28,25 @@ export class ProcessTree {
       return lines;
     }
     lines.push(...this.#introduce(process, event));
-    lines.push({ depth: (this.#depths.get(process.exec_id) ?? 0) + 1, event });
+    lines.push({ depth: (this.#depths.get(process.exec_id) ?? -1) + 1, event });
     return lines;
   }
 
   #introduce(process: JsonEvent | undefined, event: JsonEvent): TreeLine[] {
-    if (process === undefined || this.#depths.has(process['exec_id'])) return [];
+    const id = process?.['exec_id'];
+    /* A filter of fields may have taken the ids away: then nothing is known to stand below anything. */
+    if (process === undefined || id === undefined || this.#depths.has(id)) return [];
     const { node_name: nodeName } = event;
     const exec = { process_exec: { process }, node_name: nodeName, time: process['start_time'] };
     return [{ depth: this.#place(process), event: exec }];
   }
 
-  #place(process: JsonEvent): number {
-    const above = this.#depths.get(process['parent_exec_id']);
+  #place({ exec_id: id, parent_exec_id: parentId }: JsonEvent): number {
+    const above = this.#depths.get(parentId);
     const depth = above === undefined ? 0 : above + 1;
-    this.#depths.delete(process['exec_id']);
-    this.#depths.set(process['exec_id'], depth);
+    if (id === undefined) return depth;
+    this.#depths.delete(id);
+    this.#depths.set(id, depth);
     if (this.#depths.size > maxProcesses) this.#depths.delete(this.#depths.keys().next().value!);
     return depth;
   }

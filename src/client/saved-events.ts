@@ -1,3 +1,4 @@
+import { compileRegex } from '../filters/linear-regex.ts';
 import type { JsonEvent } from './agent-client.ts';
 import type { EventSelection } from './event-selection.ts';
 
@@ -31,7 +32,7 @@ function listed(values: readonly string[], read: (event: JsonEvent) => string | 
 
 function matching(regexes: readonly string[], read: (event: JsonEvent) => string | undefined): EventTest | undefined {
   if (regexes.length === 0) return undefined;
-  const compiled = regexes.map((regex) => new RegExp(regex, 'u'));
+  const compiled = regexes.map(compileRegex);
   return (event) => {
     const value = read(event);
     return value !== undefined && compiled.some((regex) => regex.test(value));
