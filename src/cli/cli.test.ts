@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -97,6 +97,9 @@ describe('jatai', () => {
     [['policy', 'explain', 'x.yaml', '--facts'], 'jatai: --facts needs a value'],
     [['facts', 'x.yaml'], 'jatai: Unexpected argument "x.yaml": policies are given with --for'],
     [['probe', '--color', 'red'], 'jatai: --color "red" is not one of auto, always, never'],
+    [['status', '-o', 'xml'], 'jatai: --output "xml" is not one of text, json'],
+    [['policy', 'set-mode', 'x'], 'jatai: The name of one policy and its mode are needed, enforce or monitor'],
+    [['events', '--process', '(?U)x'], 'jatai: --process "(?U)x": the flag (?U) is not supported'],
     [['run', '--polcy', 'x'], 'jatai: --polcy: unknown option. Did you mean "--policy"?'],
     [['run', '--ring-size', '1Q'], 'jatai: --ring-size: "1Q" is not a size from 4K to 1G, such as 32M'],
   ])('%j is wrong use', (args, message) => {
@@ -284,6 +287,43 @@ describe('jatai probe', () => {
     expect(report.features.lsm).toEqual({ available: true, reason: '' });
     expect(report.policies[0]).toMatchObject({ what: 'process events: exec, fork, exit', works: true });
     expect(jatai('probe', '--facts', debianFacts, '--color', 'always').stdout).toContain('\u001b[32myes\u001b[0m');
+  });
+});
+
+describe('jatai events < FILE', () => {
+  const exec = (binary: string) => JSON.stringify({ process_exec: { process: { binary, exec_id: binary } } });
+
+  test('names lines that are no events and prints the others', () => {
+    const odd = '{"process_exec":{"process":{"binary":5}}}';
+    writeFileSync(join(folder, 'events.json'), `${exec('/a')}\n{"process_ex\n[]\n${odd}\n${exec('/b')}\n{"proc`);
+    for (const form of ['-o compact', '--tree']) {
+      const { status, stdout, stderr } = shell(`jatai events ${form} < events.json`);
+      expect(stdout).toBe('🚀 process /a\n🚀 process /b\n');
+      expect(stderr.match(/line \d/g)).toEqual(['line 2', 'line 3', 'line 4', 'line 6']);
+      expect(status).toBe(1);
+    }
+  });
+
+  test('takes the regular expressions that agents take', () => {
+    writeFileSync(join(folder, 'good.json'), `${exec('/a')}\n${exec('/b')}\n`);
+    expect(shell(`jatai events -o compact --process '(?i)/A\\z' < good.json`)).toEqual({
+      status: 0,
+      stdout: '🚀 process /a\n',
+      stderr: '',
+    });
+  });
+});
+
+describe('jatai bugtool', () => {
+  test('replaces an older archive, and writes to pipes', () => {
+    writeFileSync(join(folder, 'bugs.tar.gz'), 'old', { mode: 0o644 });
+    expect(jatai('bugtool', '-o', 'bugs.tar.gz').status).toBe(0);
+    expect(statSync(join(folder, 'bugs.tar.gz')).mode & 0o777).toBe(0o600);
+    const { status, stdout } = shell(
+      'mkfifo pipe; gzip -dc < pipe | tar -t > names & jatai bugtool -o pipe && wait && test -p pipe && cat names',
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain('jatai-bugtool/version.txt');
   });
 });
 

@@ -7,6 +7,7 @@ import { costsAsJson, printCosts, printLiveCosts } from '../cost/print-costs.ts'
 import { readObjectFunctions } from '../ebpf/object-functions.ts';
 import { InputError, UsageError } from './errors.ts';
 import { readObjects, readRuntimeTypes } from './object-files.ts';
+import { asksForJson } from './output-format.ts';
 import { readStoredFacts } from './read-facts.ts';
 import { readPolicies, requirePaths, showDiagnostics } from './read-policies.ts';
 
@@ -65,12 +66,11 @@ function parseSettings(args: string[]): CostSettings {
       output: { type: 'string', short: 'o', default: 'text' },
     },
   });
-  if (values.output !== 'text' && values.output !== 'json')
-    throw new UsageError(`--output "${values.output}" is not one of text, json`);
+  const json = asksForJson(values.output);
   if (values.live !== undefined && values.facts !== undefined)
     throw new UsageError('--live counts on this machine: leave out --facts');
   const liveMs = values.live === undefined ? undefined : parseLive(values.live);
-  return { paths: requirePaths(positionals), facts: values.facts, liveMs, json: values.output === 'json' };
+  return { paths: requirePaths(positionals), facts: values.facts, liveMs, json };
 }
 
 function parseLive(text: string): number {

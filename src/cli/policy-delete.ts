@@ -1,5 +1,5 @@
 import { connectionUsage, withAgent } from './agent-connection.ts';
-import { parsePolicyNames, policyNameUsage } from './policy-request.ts';
+import { forEachPolicy, parsePolicyNames, policyNameUsage } from './policy-request.ts';
 
 export const policyDeleteUsage = `Usage: jatai policy delete NAME... [options]
 
@@ -9,8 +9,5 @@ ${policyNameUsage}${connectionUsage}`;
 /** `jatai policy delete`: returns the exit status. */
 export async function policyDeleteCommand(args: string[]): Promise<number> {
   const { policies, connection } = parsePolicyNames(args);
-  await withAgent(connection, async (client) => {
-    for (const policy of policies) await client.deletePolicy(policy);
-  });
-  return 0;
+  return withAgent(connection, (client) => forEachPolicy(policies, (policy) => client.deletePolicy(policy)));
 }

@@ -1,5 +1,5 @@
 import { connectionUsage, withAgent } from './agent-connection.ts';
-import { parsePolicyNames, policyNameUsage } from './policy-request.ts';
+import { forEachPolicy, parsePolicyNames, policyNameUsage } from './policy-request.ts';
 
 export const policyEnableUsage = `Usage: jatai policy enable NAME... [options]
 
@@ -23,8 +23,7 @@ export function policyDisableCommand(args: string[]): Promise<number> {
 
 async function configure(args: string[], enable: boolean): Promise<number> {
   const { policies, connection } = parsePolicyNames(args);
-  await withAgent(connection, async (client) => {
-    for (const policy of policies) await client.configurePolicy({ ...policy, enable });
-  });
-  return 0;
+  return withAgent(connection, (client) =>
+    forEachPolicy(policies, (policy) => client.configurePolicy({ ...policy, enable })),
+  );
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { ActionCounters, TracingPolicyStatus } from '../grpc/messages.ts';
 import { connectionArguments, connectionUsage, withAgent } from './agent-connection.ts';
-import { UsageError } from './errors.ts';
+import { asksForJson } from './output-format.ts';
 import { printTable } from './print-table.ts';
 
 export const policyListUsage = `Usage: jatai policy list [options]
@@ -22,10 +22,9 @@ export async function policyListCommand(args: string[]): Promise<number> {
       ...connectionArguments,
     },
   });
-  if (values.output !== 'text' && values.output !== 'json')
-    throw new UsageError(`--output "${values.output}" is not one of text, json`);
+  const json = asksForJson(values.output);
   const policies = await withAgent(values, (client) => client.listPolicies(values.domain));
-  process.stdout.write(values.output === 'json' ? `${JSON.stringify({ policies }, null, 2)}\n` : policyTable(policies));
+  process.stdout.write(json ? `${JSON.stringify({ policies }, null, 2)}\n` : policyTable(policies));
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { HookStatus, SelectorActionCounters, TracingPolicyStatus } from '../grpc/messages.ts';
 import { connectionArguments, connectionUsage, withAgent } from './agent-connection.ts';
 import { InputError } from './errors.ts';
+import { asksForJson } from './output-format.ts';
 import { memoryText, stateText } from './policy-list.ts';
 
 export const policyStatusUsage = `Usage: jatai policy status [NAME...] [options]
@@ -26,12 +27,11 @@ export async function policyStatusCommand(args: string[]): Promise<number> {
       ...connectionArguments,
     },
   });
+  const json = asksForJson(values.output);
   const all = await withAgent(values, (client) => client.listPolicies(values.domain));
   const inNamespace = all.filter(({ namespace }) => values.namespace === undefined || namespace === values.namespace);
   const shown = choose(inNamespace, positionals);
-  process.stdout.write(
-    values.output === 'json' ? `${JSON.stringify({ policies: shown }, null, 2)}\n` : shown.map(statusText).join('\n'),
-  );
+  process.stdout.write(json ? `${JSON.stringify({ policies: shown }, null, 2)}\n` : shown.map(statusText).join('\n'));
   return shown.every(({ state }) => state === 'TP_STATE_ENABLED' || state === 'TP_STATE_DISABLED') ? 0 : 1;
 }
 

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { TracingPolicyStatus } from '../grpc/messages.ts';
 import { connectionArguments, connectionUsage, withAgent } from './agent-connection.ts';
+import { asksForJson } from './output-format.ts';
 import { stateText } from './policy-list.ts';
 
 export const statusUsage = `Usage: jatai status [options]
@@ -16,6 +17,7 @@ export async function statusCommand(args: string[]): Promise<number> {
     args,
     options: { output: { type: 'string', short: 'o', default: 'text' }, ...connectionArguments },
   });
+  const json = asksForJson(values.output);
   const status = await withAgent(values, async (client) => ({
     version: await client.getVersion(),
     health: await client.getHealth(),
@@ -23,7 +25,7 @@ export async function statusCommand(args: string[]): Promise<number> {
   }));
   const health = status.health[0];
   const running = health?.status === 'HEALTH_STATUS_RUNNING';
-  if (values.output === 'json') process.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
+  if (json) process.stdout.write(`${JSON.stringify(status, null, 2)}\n`);
   else {
     const policies = Object.entries(status.policies).map(([state, count]) => `${count} ${state.replace('_', ' ')}`);
     process.stdout.write(`Health: ${health?.details ?? 'unknown'}\nVersion: ${status.version}\n`);

@@ -7,6 +7,7 @@ import { countType, durationType, type OptionType } from '../config/option-types
 import { type Activity, activityOf, type StatsById } from '../cost/activity.ts';
 import { openProgram, type ProgramStats, programStats, RunStatistics } from '../kernel/program-stats.ts';
 import { InputError, UsageError } from './errors.ts';
+import { asksForJson } from './output-format.ts';
 import { printActivity } from './print-activity.ts';
 
 export const topUsage = `Usage: jatai top [options]
@@ -111,15 +112,14 @@ function parseSettings(args: string[]): TopSettings {
       output: { type: 'string', short: 'o', default: 'text' },
     },
   });
-  if (values.output !== 'text' && values.output !== 'json')
-    throw new UsageError(`--output "${values.output}" is not one of text, json`);
+  const json = asksForJson(values.output);
   const intervalMs = parseOption('interval', durationType, values.interval);
   if (intervalMs < 100) throw new UsageError(`--interval "${values.interval}" is shorter than 100ms`);
   return {
     intervalMs,
     count: values.count === undefined ? Infinity : parseOption('count', countType('N', { min: 1 }), values.count),
     path: join(values['run-dir'], hooksFileName),
-    json: values.output === 'json',
+    json,
   };
 }
 
