@@ -6,6 +6,7 @@ import { capabilitiesType, capabilityNeeds, describeNeeds, type Surroundings } f
 
 const usual: Surroundings = {
   writtenPaths: ['/'],
+  standardOutput: undefined,
   ports: [2112, 0],
   unmounted: [],
   restrictsPerfEvents: false,

@@ -25,6 +25,8 @@ export interface CapabilityNeed {
 export interface Surroundings {
   /** Files and folders that the agent makes or writes. */
   readonly writtenPaths: readonly string[];
+  /** What standard output is, when it is opened anew: a pipe or a terminal with events. */
+  readonly standardOutput: Stats | undefined;
   /** TCP ports on which it listens. */
   readonly ports: readonly number[];
   /** Kernel file systems that it reads although they are mounted nowhere. */
@@ -52,6 +54,9 @@ export function capabilityNeeds(surroundings: Surroundings): CapabilityNeed[] {
   const foreign = surroundings.writtenPaths.find((file) => !isWritable(file));
   if (foreign !== undefined)
     needs.push({ capabilities: [CAP_DAC_OVERRIDE, CAP_FOWNER], reason: `${foreign} or its folder is another user's` });
+  const { standardOutput } = surroundings;
+  if (standardOutput !== undefined && !mayWrite(standardOutput))
+    needs.push({ capabilities: [CAP_DAC_OVERRIDE], reason: "standard output is another user's" });
   const port = surroundings.ports.find((number) => number > 0 && number < 1024);
   if (port !== undefined) needs.push({ capabilities: [CAP_NET_BIND_SERVICE], reason: `it listens on port ${port}` });
   const [unmounted] = surroundings.unmounted;

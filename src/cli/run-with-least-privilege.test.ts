@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chownSync, createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -70,5 +70,18 @@ describe.skipIf(!isRoot)(`jatai run${isRoot ? '' : ' (skipped: it needs root)'}`
   test('keeps those that the operator names', async () => {
     await start('--keep-capabilities', 'CAP_NET_BIND_SERVICE');
     expect(capabilitiesOfThreads('CapPrm')).toBe(always | capabilitySet([CAP_NET_BIND_SERVICE]));
+  });
+
+  test('writes to a pipe that belongs to who started it by sudo', async () => {
+    const fifo = path.join(folder, 'pipe');
+    execFileSync('mkfifo', ['-m', '600', fifo]);
+    chownSync(fifo, 12_345, 12_345);
+    /* Opened by another process, as a shell does before it calls sudo. */
+    const command = `'${path.join(packageRoot, 'bin/jatai')}' run --run-dir '${folder}' --duration 300ms -o json > '${fifo}'`;
+    agent = spawn('sh', ['-c', command], { stdio: ['ignore', 'inherit', 'pipe'] });
+    const exited = once(agent, 'exit');
+    const events = createReadStream(fifo).setEncoding('utf8').toArray();
+    expect(await exited).toEqual([0, null]);
+    expect((await events).join('')).toContain('"process_exec"');
   });
 });

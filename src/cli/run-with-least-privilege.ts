@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { constants } from 'node:os';
 import type { OptionValues } from '../config/option.ts';
 import { readConfig } from '../config/read-config.ts';
@@ -17,6 +17,7 @@ import { BPFFS, DEBUGFS, ensureMounted, findMount, SECURITYFS, TRACEFS } from '.
 import { openPerfEvent } from '../kernel/probe-programs.ts';
 import { raiseMemlockLimit, uname } from '../kernel/system.ts';
 import { type CapabilityNeed, capabilityNeeds, describeNeeds, type Surroundings } from './capability-needs.ts';
+import { outputSettings } from './output-options.ts';
 import { runOptions } from './run-options.ts';
 
 /** `enum perf_type_id` and `enum perf_sw_ids`: an event that never happens. */
@@ -57,17 +58,13 @@ async function surroundingsOf(values: RunValues): Promise<Surroundings> {
   const parsed = [...values['server-address'], values['health-server-address'] ?? ''].map(parseServerAddress);
   const addresses = parsed.filter((address) => address !== undefined);
   const sockets = addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : []));
-  const files = [
-    ...(await filesOfOutputs(values.outputs)),
-    values.export,
-    values['export-filename'],
-    values['log-file'],
-    values['run-dir'],
-  ];
+  const outputs = await readOutputPlaces(values.outputs);
+  const files = [...outputs.paths, values.export, values['export-filename'], values['log-file'], values['run-dir']];
   if (values['server-address'].length > 0) files.push(values['agent-info-file']);
   if (values['persist-grpc-policies']) files.push(values['persist-grpc-policies-dir']);
   return {
     writtenPaths: [...files.filter((file) => file !== undefined && file !== ''), ...sockets] as string[],
+    standardOutput: outputs.hasStdout || outputSettings(values).output !== 'none' ? pipeOrTerminal() : undefined,
     ports: [
       values['metrics-server']?.port ?? 0,
       ...addresses.map((address) => (address.kind === 'tcp' ? address.port : 0)),
@@ -79,12 +76,33 @@ async function surroundingsOf(values: RunValues): Promise<Surroundings> {
   };
 }
 
-/** The files that `--outputs` describes; its mistakes are told when the outputs are opened. */
-async function filesOfOutputs(outputsPath: string | undefined): Promise<string[]> {
-  if (!outputsPath) return [];
+interface OutputPlaces {
+  /** Files, and unix sockets of receivers. */
+  readonly paths: readonly string[];
+  readonly hasStdout: boolean;
+}
+
+/** Where the outputs that `--outputs` describes write to; their mistakes are told when they are opened. */
+async function readOutputPlaces(outputsPath: string | undefined): Promise<OutputPlaces> {
+  if (!outputsPath) return { paths: [], hasStdout: false };
   const { readOutputs } = await import('../destinations/read-outputs.ts');
   const { outputs } = await readOutputs(outputsPath);
-  return outputs.flatMap((output) => (output.kind === 'file' ? [output.settings.path] : []));
+  const paths = outputs.flatMap((output) => {
+    if (output.kind === 'file') return [output.settings.path];
+    const address = output.kind === 'destination' ? output.settings['address'] : undefined;
+    return isUnixAddress(address) ? [address.path] : [];
+  });
+  return { paths, hasStdout: outputs.some(({ kind }) => kind === 'stdout') };
+}
+
+function isUnixAddress(address: unknown): address is { readonly path: string } {
+  return typeof address === 'object' && address !== null && 'path' in address && typeof address.path === 'string';
+}
+
+/** Sockets and files are written to as they are. */
+function pipeOrTerminal(): Stats | undefined {
+  const stats = fstatSync(1);
+  return stats.isFile() || stats.isSocket() ? undefined : stats;
 }
 
 /** Kernels of Debian and Ubuntu do at a `kernel.perf_event_paranoid` above 2, their default. */
