@@ -33,3 +33,16 @@ export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 export function systemReason(error: NodeJS.ErrnoException): string {
   return systemReasons[error.code ?? ''] ?? error.message;
 }
+
+/** An address that `what` cannot be served at, by the error of whoever tried to listen there. */
+export function listenError(what: string, error: unknown): InputError {
+  const { message, code } = error as NodeJS.ErrnoException;
+  return new InputError(`${what} cannot be served: ${message}`, listenHints[code ?? ''] ?? '');
+}
+
+const listenHints: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'Stop the process that serves there, or choose another address.',
+  EADDRNOTAVAIL: 'The address is none of this machine.',
+  EACCES: 'Ports below 1024 and folders of others need root; or choose another address.',
+  ENOTFOUND: 'The name has no address here.',
+};

@@ -2,6 +2,7 @@ import { suggest } from '../policy/suggest.ts';
 import { type Command, commands } from './commands.ts';
 import { InputError, systemReason, UsageError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
+import { holdHangUps } from './hang-ups.ts';
 import { showSourcePositions } from './source-positions.ts';
 import { readVersion } from './version.ts';
 
@@ -27,8 +28,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /* Nobody is left to be told. */
 process.stderr.on('error', () => {});
 
+const [name] = process.argv.slice(2);
+/* Before the modules of the agent are loaded: that takes a while. */
+if (name === 'run') holdHangUps();
 showSourcePositions();
 process.exitCode = await main(process.argv.slice(2));
+/* An agent has written what it could: what exporters of metrics and traces still try is no reason to stay. */
+if (name === 'run') {
+  await printed();
+  process.exit();
+}
 
 async function main(args: string[]): Promise<number> {
   let commandUsage: string | undefined;
@@ -42,8 +51,17 @@ async function main(args: string[]): Promise<number> {
   } catch (error) {
     const { text, status } = explainFailure(error, args, commandUsage);
     process.stderr.write(text);
-    return status;
+    /* What was opened before the failure is no reason to stay, what was printed is. */
+    await printed();
+    process.exit(status);
   }
+}
+
+/** Resolves when standard output has taken everything, or nobody reads it any more. */
+async function printed(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  process.stdout.write('', () => resolve());
+  await promise;
 }
 
 async function start(command: Command, args: string[]): Promise<number> {

@@ -12,6 +12,7 @@ import type { ListenAddress } from '../metrics/metrics-server.ts';
 import type { OtlpMetricsOptions } from '../metrics/otlp-reader.ts';
 import { RecordMeter } from '../metrics/record-meter.ts';
 import type { MetricSources } from '../metrics/sources.ts';
+import { isSystemError, listenError } from './errors.ts';
 import type { Outputs } from './open-outputs.ts';
 import { asksForOtlp, otlpUrlType } from './otlp-endpoint.ts';
 import { readVersion } from './version.ts';
@@ -82,17 +83,23 @@ export interface MetricsInput {
   readonly log: Logger;
 }
 
-/** Starts the server and the exporter that are asked for: OpenTelemetry is loaded only then. */
+/** Starts the server and the exporter that are asked for: OpenTelemetry is loaded only then. Throws an InputError. */
 export async function startMetrics(values: MetricsValues, input: MetricsInput): Promise<MetricsExport | undefined> {
   const { meters, log } = input;
   if (meters === undefined) return undefined;
   const { MetricsExport } = await import('../metrics/metrics-export.ts');
-  const metrics = await MetricsExport.start(sourcesOf(input, meters), {
-    server: values['metrics-server'],
-    otlp: otlpOf(values),
-    nodeName: input.nodeName,
-    report: (message) => log.warn(message),
-  });
+  let metrics: MetricsExport;
+  try {
+    metrics = await MetricsExport.start(sourcesOf(input, meters), {
+      server: values['metrics-server'],
+      otlp: otlpOf(values),
+      nodeName: input.nodeName,
+      report: (message) => log.warn(message),
+    });
+  } catch (error) {
+    if (isSystemError(error)) throw listenError('metrics', error);
+    throw error;
+  }
   if (metrics.address !== undefined) log.info({ address: metrics.address }, 'metrics are served');
   return metrics;
 }

@@ -25,12 +25,19 @@ export interface Outputs {
   finished(): Promise<void>;
 }
 
+interface OutputsInput {
+  readonly nodeName: string;
+  readonly clusterName: string;
+  readonly log: Logger;
+  /** Called when whoever read our events went away, and that was the only output. */
+  readonly abandoned: () => void;
+}
+
 /** Rejects with the system's error when a file cannot be opened. */
 export async function openOutputs(
   settings: OutputSettings,
   filters: OutputFilters,
-  { nodeName, clusterName }: { readonly nodeName: string; readonly clusterName: string },
-  log: Logger,
+  { nodeName, clusterName, log, abandoned }: OutputsInput,
 ): Promise<Outputs> {
   for (const notice of settings.notices) log.warn(notice);
   const lossLine = jsonLossLine(nodeName, clusterName);
@@ -45,8 +52,7 @@ export async function openOutputs(
   const openStdout = (options: OutputOptions): BufferedOutput => {
     const reportStdout = (message: string, lost?: number): void => {
       report(message, lost);
-      /* Whoever read our events went away: nothing is left to do when that was the only output. */
-      if (opened.length === 1 && stdout.broken === 'EPIPE') process.kill(process.pid, 'SIGTERM');
+      if (opened.length === 1 && stdout.broken === 'EPIPE') abandoned();
     };
     const stdout = stdoutOutput({ ...buffer, ...options, report: reportStdout });
     return stdout;

@@ -12,7 +12,7 @@ import type { LogLevel } from '../grpc/messages.ts';
 import type { PolicyChange, ServedAgent } from '../grpc/served-agent.ts';
 import { serverAddressText } from '../grpc/server-address.ts';
 import { TlsFiles } from '../grpc/tls-files.ts';
-import { InputError } from './errors.ts';
+import { InputError, listenError } from './errors.ts';
 import { eventLogOf } from './event-log.ts';
 import { filterContext } from './filter-options.ts';
 import type { ServerSettings } from './server-options.ts';
@@ -40,12 +40,16 @@ export async function startServer(input: RunServerInput): Promise<{ close(): Pro
   try {
     server = await serveAgent(servedAgent(input), { ...settings, tls });
   } catch (error) {
-    throw new InputError(`--server-address: ${(error as Error).message}`);
+    throw listenError('gRPC', error);
   }
   announce(server, input);
   return {
     close: async () => {
-      removeInfoFile(settings.infoFile, process.pid);
+      try {
+        removeInfoFile(settings.infoFile, process.pid);
+      } catch (error) {
+        log.warn(`${settings.infoFile}: ${(error as Error).message}`);
+      }
       await server.close();
     },
   };
@@ -56,7 +60,7 @@ function openTls({ tls }: ServerSettings, log: Logger): TlsFiles | undefined {
   try {
     return new TlsFiles({ ...tls, report: (message) => log.warn(message) });
   } catch (error) {
-    throw new InputError(`--server-tls-cert-file ${tls.certFile}: ${(error as Error).message}`);
+    throw new InputError(`--server-tls-*: ${(error as Error).message}`);
   }
 }
 

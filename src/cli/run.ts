@@ -15,8 +15,9 @@ import { ServiceManager } from '../kernel/service-manager.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
 import { eventContent } from './content-options.ts';
-import { UsageError } from './errors.ts';
+import { InputError, UsageError } from './errors.ts';
 import { compileOutputFilters } from './filter-options.ts';
+import { answerHangUps, ignoreHangUps } from './hang-ups.ts';
 import { openMeters, startMetrics } from './metrics-options.ts';
 import { readObjects } from './object-files.ts';
 import { openOutputs } from './open-outputs.ts';
@@ -42,8 +43,15 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   for (const { origin, message } of [...options.notices, ...notices]) log.info(`${origin} ${message}`);
   await using _traces = await startTraces(options, nodeName(), log);
   const loader = new PolicyLoader(options.policyPaths);
+  const store = openStore(options);
   const kept = openKept(options, log);
   const facts = collectFacts();
+  const { btf } = facts.features;
+  if (!btf.available)
+    throw new InputError(
+      `this kernel cannot run jatai: ${btf.reason}`,
+      'jatai probe shows what it has and what it lacks.',
+    );
   const content = {
     nodeName: nodeName(),
     facts,
@@ -53,7 +61,8 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   };
   const filters = compileOutputFilters(options, { ...content, encoding: () => agent.encoding });
   const place = { nodeName: content.nodeName, clusterName: options['cluster-name'] };
-  const outputs = await openOutputs(outputSettings(options), filters, place, log);
+  const readerGone = Promise.withResolvers<void>();
+  const outputs = await openOutputs(outputSettings(options), filters, { ...place, log, abandoned: readerGone.resolve });
   const meters = openMeters(options, content.nodeName);
   const hub = options.server === undefined ? undefined : await openHub();
   const agent: Agent = new Agent({
@@ -72,29 +81,30 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
   });
   agent.reportExistingProcesses();
   const manager = new ServiceManager(process.env);
-  const store = openStore(options);
   const warn = (text: string): void => log.warn(text);
   const registry: PolicyRegistry = new PolicyRegistry({ agent, mode: options.mode, store, warn });
   const active = new ActivePolicies(registry, loader);
   let server: { close(): Promise<void> } | undefined;
   try {
     /* First of all: a signal may come as soon as the line says that we are ready. */
-    const interrupted = listenForSignals(() => {
-      outputs.reopen();
-      reload(active, manager, log);
-    });
+    const interrupted = listenForSignals();
     const restored = store === undefined || restorePolicies(store, registry, loader);
     if (hub !== undefined)
       server = await serve(options, { agent, registry, hub, facts, log, eventFile: outputs.eventFile });
+    await using _metrics = await startMetrics(options, { ...content, agent, registry, outputs, meters, hub, log });
     const complete = active.load('ready') && restored;
     if (!complete && options.strict) return 1;
-    await using _metrics = await startMetrics(options, { ...content, agent, registry, outputs, meters, hub, log });
     using _watch = watchPolicies(options, active, log);
     using _signs = signsOfLife(manager);
     manager.notify('READY=1', active.line);
-    await endOf(interrupted, options.duration);
+    answerHangUps(() => {
+      outputs.reopen();
+      reload(active, manager, log);
+    });
+    await endOf(Promise.race([interrupted, readerGone.promise]), options.duration);
     return 0;
   } finally {
+    ignoreHangUps();
     manager.notify('STOPPING=1');
     agent.close();
     /* After the agent: its last events are on their way to clients. */
@@ -180,12 +190,11 @@ function signsOfLife(manager: ServiceManager): Disposable | undefined {
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-/** Calls `hangUp` at each SIGHUP; resolves at the first SIGINT or SIGTERM. */
-async function listenForSignals(hangUp: () => void): Promise<void> {
+/** Resolves at the first SIGINT or SIGTERM. SIGINT again ends the process at once; SIGTERM again costs no event. */
+async function listenForSignals(): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  process.once('SIGINT', resolve).once('SIGTERM', resolve).on('SIGHUP', hangUp);
+  process.once('SIGINT', resolve).on('SIGTERM', resolve);
   await promise;
-  process.removeListener('SIGHUP', hangUp);
 }
 
 async function endOf(interrupted: Promise<void>, durationMs: number | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
+import { KernelError } from './kernel-error.ts';
 
 /**
  * libbpf (1.1 or newer) by FFI: the one table of its functions in use. Objects of the library are addresses (`bigint`),
@@ -21,7 +22,7 @@ function library(): LibraryHandle {
     const candidate = openLibrary();
     const [major, minor] = versionOf(candidate);
     if (major !== OLDEST_VERSION[0] || minor < OLDEST_VERSION[1]) {
-      throw new Error(`${LIBRARY_NAME} is version ${major}.${minor}; version 1.1 or a newer 1.x is needed`);
+      throw unusable(`it is version ${major}.${minor}`);
     }
     loadedLibrary = candidate;
   }
@@ -32,10 +33,13 @@ function openLibrary(): LibraryHandle {
   try {
     return koffi.load(LIBRARY_NAME);
   } catch (error) {
-    throw new Error(`${LIBRARY_NAME} cannot be loaded; install libbpf 1.1 or newer (Debian: apt install libbpf1)`, {
-      cause: error,
-    });
+    throw unusable((error as Error).message);
   }
+}
+
+function unusable(reason: string): KernelError {
+  const hint = 'install libbpf 1.1 or a newer 1.x; Debian: apt install libbpf1';
+  return new KernelError({ call: `load ${LIBRARY_NAME}`, errno: 0, reason, hint });
 }
 
 function versionOf(handle: LibraryHandle): [number, number] {
