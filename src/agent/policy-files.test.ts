@@ -66,6 +66,18 @@ describe('loading again', () => {
     expect(loader.load()).toMatchObject({ policies: [], kept: [] });
   });
 
+  it('notices that a file goes which could not be read', () => {
+    const file = write('a.yaml', policyText('a'));
+    const loader = new PolicyLoader([directory]);
+    loader.load();
+    rmSync(file);
+    mkdirSync(file);
+    expect(loader.load()).toMatchObject({ kept: [file], changed: true });
+    expect(loader.load()).toMatchObject({ kept: [file], changed: false });
+    rmSync(file, { recursive: true });
+    expect(loader.load()).toMatchObject({ policies: [], kept: [], changed: true });
+  });
+
   it('reads the other files of a directory when one cannot be read', () => {
     write('b.yaml', policyText('b'));
     mkdirSync(join(directory, 'a.yaml'));

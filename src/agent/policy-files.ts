@@ -13,7 +13,7 @@ export interface PolicyFiles {
   readonly unreadable: readonly { readonly path: string; readonly reason: string }[];
   /** Files whose present text is wrong or cannot be read, and whose earlier policies stay. */
   readonly kept: readonly string[];
-  /** Whether any file differs from the load before. */
+  /** Whether any file differs from the load before, or one that could not be read is there no more. */
   readonly changed: boolean;
 }
 
@@ -61,7 +61,9 @@ export class PolicyLoader {
       policies.push(...earlier);
     }
     const changed =
-      files.size !== this.#files.size || [...files].some(([file, read]) => this.#files.get(file) !== read);
+      files.size !== this.#files.size ||
+      correct.size !== this.#correct.size ||
+      [...files].some(([file, read]) => this.#files.get(file) !== read);
     this.#files = files;
     this.#correct = correct;
     const duplicates = checkDuplicates(policies);
