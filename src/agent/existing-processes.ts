@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
+import type { ExistingProcess } from '../events/existing-process.ts';
 import type { Credentials, Process } from '../events/process.ts';
-import type { ExistingProcess, ProcessCache } from '../events/process-cache.ts';
+import type { ProcessCache } from '../events/process-cache.ts';
 import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';

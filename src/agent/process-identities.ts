@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
+import type { ExistingProcess } from '../events/existing-process.ts';
 import type { Credentials, Process } from '../events/process.ts';
-import type { ExistingProcess } from '../events/process-cache.ts';
 import { binaryOf } from '../events/process-text.ts';
 import { processFlags } from '../events/wire.ts';
 import { makeFolder } from '../kernel/make-folder.ts';

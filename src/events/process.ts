@@ -38,6 +38,9 @@ export interface Process {
   touched: boolean;
 }
 
+/** Which execution the parent of a process is. */
+export type ParentKey = Pick<Process, 'parentTgid' | 'parentKtimeLow' | 'parentKtimeHigh'>;
+
 /** Bytes of the kernel: `bytes[start .. end]`. */
 export interface TextRange {
   readonly bytes: Buffer;
