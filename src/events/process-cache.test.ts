@@ -130,6 +130,16 @@ describe('ProcessCache', () => {
     expect(cache.latest(0)).toBeDefined();
   });
 
+  test("never drops the kernel's own process, wherever it stands when all are in use", () => {
+    const cache = cacheOf(100);
+    for (let tgid = 1; tgid <= 1000; tgid++) {
+      cache.addExec(exec(tgid, 10));
+      for (const process of cache.all()) process.touched = true;
+    }
+    expect(cache.size).toBe(100);
+    expect(cache.latest(0)).toBeDefined();
+  });
+
   test('stays within its bound in a storm of processes', () => {
     const cache = cacheOf(1000);
     for (let index = 0; index < 50_000; index++) {

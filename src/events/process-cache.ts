@@ -204,7 +204,8 @@ export class ProcessCache {
     for (const held of this.#held) {
       if (this.#remove(held)) return;
     }
-    this.#remove(this.#table.leastUsed());
+    const unused = this.#table.leastUsed();
+    if (unused !== undefined) this.#remove(unused);
   }
 
   /** Removes a process, and those above it that only it has held; false when it is gone already. */

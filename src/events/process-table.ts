@@ -91,16 +91,19 @@ export class ProcessTable {
    * A process that was not used lately, as far as a short search tells; never the kernel's own unless it is alone. Second
    * chance: one used since the last search goes to the end of the row.
    */
-  leastUsed(): Process {
-    let candidate!: Process;
+  leastUsed(): Process | undefined {
+    let candidate: Process | undefined;
     for (let attempt = 0; attempt < maxSecondChances; attempt++) {
-      candidate = this.#byTgid.values().next().value!;
-      if (!candidate.touched && candidate.tgid !== 0) break;
-      candidate.touched = false;
-      this.#byTgid.delete(candidate.tgid);
-      this.#byTgid.set(candidate.tgid, candidate);
+      const process = this.#byTgid.values().next().value!;
+      if (process.tgid !== 0) {
+        candidate = process;
+        if (!process.touched) break;
+      }
+      process.touched = false;
+      this.#byTgid.delete(process.tgid);
+      this.#byTgid.set(process.tgid, process);
     }
-    return oldest(candidate);
+    return candidate === undefined ? undefined : oldest(candidate);
   }
 }
 
