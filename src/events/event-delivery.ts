@@ -4,6 +4,8 @@ import type { Event } from './events.ts';
 
 /** Gives each event to the sinks that want it; its line is made once, and only when one of them wants that. */
 export class EventDelivery {
+  /** Events since the start, those that no sink wants too. */
+  events = 0;
   readonly #encoder: EventEncoder;
   readonly #lines: readonly LineSink[];
   readonly #typed: readonly TypedSink[];
@@ -15,6 +17,7 @@ export class EventDelivery {
   }
 
   deliver(event: Event): void {
+    this.events++;
     if (this.#typed.length > 0) this.#deliverTyped(event);
     if (this.#lines.length === 1) this.#deliverLine(event, this.#lines[0]!);
     else if (this.#lines.length > 1) this.#deliverLines(event);

@@ -38,6 +38,8 @@ export class ProcessCache {
   evictions = 0;
   /** Those of them that something could still refer to: they lived, or had children. */
   losses = 0;
+  /** Events whose process was known by its id alone. */
+  unknowns = 0;
   readonly #options: ProcessCacheOptions;
   readonly #table = new ProcessTable();
   readonly #arena = new ByteArena();
@@ -123,8 +125,19 @@ export class ProcessCache {
     return process;
   }
 
-  /** A process of which only a record's header is known. Kept when it has an identity, so that it is found again. */
-  addUnknown(header: RecordHeader): Process {
+  /** The process that a record is about; one that is not known is one of which there is only what the header says. */
+  processOf(header: RecordHeader): Process {
+    const process =
+      header.tgid === 0
+        ? this.#table.latest(0)
+        : this.#table.find(header.tgid, header.execKtimeLow, header.execKtimeHigh);
+    if (process?.uid !== undefined) return process;
+    this.unknowns++;
+    return process ?? this.#addUnknown(header);
+  }
+
+  /** Kept when it has an identity, so that it is found again. */
+  #addUnknown(header: RecordHeader): Process {
     const process = unknownProcess(header);
     if (header.execKtimeLow !== 0 || header.execKtimeHigh !== 0) this.#insert(process);
     return process;
