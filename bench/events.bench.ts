@@ -5,7 +5,7 @@
 import { EventPipeline } from '../src/events/event-pipeline.ts';
 import type { EventHook, EventSelector } from '../src/events/event-plan.ts';
 import type { LineSink } from '../src/events/event-sink.ts';
-import { JsonWriter } from '../src/events/json-writer.ts';
+import { JsonWriter } from '../src/events/json/json-writer.ts';
 import { execBytes, exitBytes, fileBytes, forkBytes, hookBytes, sockBytes } from '../src/events/test-record.ts';
 import { execRecord, processFlags, recordHeader } from '../src/events/wire.ts';
 import { openJsonFile } from '../src/export/json-file.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
-import type { ExistingProcess } from '../events/existing-process.ts';
-import type { Credentials, Process } from '../events/process.ts';
-import type { ProcessCache } from '../events/process-cache.ts';
+import type { ExistingProcess } from '../events/processes/existing-process.ts';
+import type { Credentials, Process } from '../events/processes/process.ts';
+import type { ProcessCache } from '../events/processes/process-cache.ts';
 import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';

@@ -1,4 +1,4 @@
-import type { StackContent, StackPlace } from '../events/stack-trace.ts';
+import type { StackContent, StackPlace } from '../events/hooks/stack-trace.ts';
 import { KernelSymbols } from '../kernel/kernel-symbols.ts';
 import { ProcessModules } from '../kernel/process-modules.ts';
 import type { StackKind } from '../policy/model.ts';

@@ -1,7 +1,7 @@
 import { type CompileOptions, compileGroup, type GroupFailure, groupHooks } from '../compiler/compile-group.ts';
 import type { HookPlan, ResolvedHook } from '../compiler/hook-plan.ts';
 import { type AbsentHooks, type Resolution, resolvePolicy } from '../compiler/resolve.ts';
-import type { MatchCounts } from '../events/match-counts.ts';
+import type { MatchCounts } from '../events/hooks/match-counts.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
 import { summariseVerifierLog } from '../kernel/verifier-log.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';

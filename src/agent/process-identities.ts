@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Logger } from 'pino';
-import type { ExistingProcess } from '../events/existing-process.ts';
-import type { Credentials, Process } from '../events/process.ts';
-import { binaryOf } from '../events/process-text.ts';
+import type { ExistingProcess } from '../events/processes/existing-process.ts';
+import type { Credentials, Process } from '../events/processes/process.ts';
+import { binaryOf } from '../events/processes/process-text.ts';
 import { processFlags } from '../events/wire.ts';
 import { makeFolder } from '../kernel/make-folder.ts';
 import { readStat } from '../kernel/procfs.ts';

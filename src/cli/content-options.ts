@@ -1,8 +1,8 @@
 import { HostStacks } from '../agent/host-stacks.ts';
 import { type OptionValues, option } from '../config/option.ts';
 import { booleanType, choicesType, choiceType, textType } from '../config/option-types.ts';
-import { ancestorGroups } from '../events/ancestors.ts';
 import type { EventContent } from '../events/event-content.ts';
+import { ancestorGroups } from '../events/processes/ancestors.ts';
 import { PasswdFile } from '../kernel/user-database.ts';
 import { UsageError } from './errors.ts';
 

@@ -1,7 +1,7 @@
 import { type OptionValues, optional } from '../config/option.ts';
 import { textType } from '../config/option-types.ts';
-import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
-import type { ArgumentRedactor } from '../events/redact-arguments.ts';
+import type { ProcessEncoderOptions } from '../events/json/process-encoder.ts';
+import type { ArgumentRedactor } from '../events/processes/redact-arguments.ts';
 import { createCelCompiler } from '../filters/cel-filter.ts';
 import { compileEventLists, type EventPredicate, type FilterContext } from '../filters/event-filter.ts';
 import { eventLines } from '../filters/event-lines.ts';

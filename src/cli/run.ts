@@ -8,7 +8,7 @@ import { PolicyDirectory } from '../agent/policy-store.ts';
 import { PolicyWatch } from '../agent/policy-watch.ts';
 import type { Options, OptionValues } from '../config/option.ts';
 import { type Config, readConfig } from '../config/read-config.ts';
-import type { EnvironmentSettings } from '../events/environment.ts';
+import type { EnvironmentSettings } from '../events/processes/environment.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { collectFacts } from '../kernel/facts.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';

@@ -1,4 +1,4 @@
-import type { TextRange } from './process.ts';
+import type { TextRange } from './processes/process.ts';
 
 /**
  * An IPv4 or IPv6 address as text, empty for other families. IPv6 is in canonical form (RFC 5952) except that an

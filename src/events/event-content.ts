@@ -1,6 +1,6 @@
-import type { AncestorGroup } from './ancestors.ts';
-import type { StackContent } from './stack-trace.ts';
-import type { UserDatabase } from './user-names.ts';
+import type { StackContent } from './hooks/stack-trace.ts';
+import type { AncestorGroup } from './processes/ancestors.ts';
+import type { UserDatabase } from './processes/user-names.ts';
 
 /** What events show besides what they always do; nothing by default. */
 export interface EventContent {

@@ -1,6 +1,6 @@
-import type { EventEncoder } from './event-encoder.ts';
 import type { EventSink, LineSink, TypedSink } from './event-sink.ts';
 import type { Event } from './events.ts';
+import type { EventEncoder } from './json/event-encoder.ts';
 
 /** Gives each event to the sinks that want it; its line is made once, and only when one of them wants that. */
 export class EventDelivery {

@@ -13,20 +13,20 @@ import {
   recordSize,
   type ThrottleRecord,
 } from './decode.ts';
-import type { EnvironmentSettings } from './environment.ts';
 import type { EventContent } from './event-content.ts';
 import { EventDelivery } from './event-delivery.ts';
-import { EventEncoder } from './event-encoder.ts';
 import type { EventPlan } from './event-plan.ts';
 import type { EventSink } from './event-sink.ts';
-import { HookDecoder } from './hook-decoder.ts';
-import { HookEvents } from './hook-events.ts';
-import type { MatchCounts } from './match-counts.ts';
+import { HookDecoder } from './hooks/hook-decoder.ts';
+import { HookEvents } from './hooks/hook-events.ts';
+import type { MatchCounts } from './hooks/match-counts.ts';
+import { EventEncoder } from './json/event-encoder.ts';
+import { ProcessEncoder, type ProcessEncoderOptions } from './json/process-encoder.ts';
 import type { PipelineCounters } from './pipeline-counters.ts';
-import { ProcessCache } from './process-cache.ts';
-import { ProcessEncoder, type ProcessEncoderOptions } from './process-encoder.ts';
-import { ProcessEvents } from './process-events.ts';
-import type { ArgumentRedactor } from './redact-arguments.ts';
+import type { EnvironmentSettings } from './processes/environment.ts';
+import { ProcessCache } from './processes/process-cache.ts';
+import { ProcessEvents } from './processes/process-events.ts';
+import type { ArgumentRedactor } from './processes/redact-arguments.ts';
 import { Throttles } from './throttles.ts';
 import { WallClock } from './wall-clock.ts';
 import { limits, namespaceOrder, recordHeader, recordKinds } from './wire.ts';

@@ -1,6 +1,6 @@
 import type { HookRecord, ReturnRecord } from './decode.ts';
 import type { EventArgument, EventSelector } from './event-plan.ts';
-import type { Process, TextRange } from './process.ts';
+import type { Process, TextRange } from './processes/process.ts';
 import { argumentValue, type EventValue, returnValue } from './values.ts';
 
 /**

@@ -5,7 +5,7 @@ import { familyNumbers, protocolNumbers, stateNumbers } from '../policy/network-
 import { EventPipeline } from './event-pipeline.ts';
 import type { EventArgument, EventHook, EventPlan, KprobeAction } from './event-plan.ts';
 import type { EventSink } from './event-sink.ts';
-import type { ProcessEncoderOptions } from './process-encoder.ts';
+import type { ProcessEncoderOptions } from './json/process-encoder.ts';
 import {
   bufferBytes,
   credentialsBytes,

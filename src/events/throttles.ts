@@ -1,6 +1,6 @@
 import type { ThrottleRecord } from './decode.ts';
 import type { ThrottleEvent } from './events.ts';
-import { type TextRange, wholeRange } from './process.ts';
+import { type TextRange, wholeRange } from './processes/process.ts';
 
 interface ThrottledCgroup {
   readonly cgroup: TextRange;

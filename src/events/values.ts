@@ -1,6 +1,6 @@
 import type { HookRecord, RecordValue } from './decode.ts';
 import type { EventArgument } from './event-plan.ts';
-import { type Credentials, readCredentials, type TextRange, trimmedEnd } from './process.ts';
+import { type Credentials, readCredentials, type TextRange, trimmedEnd } from './processes/process.ts';
 import {
   bufferValue,
   credentials,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { JsonWriter } from './json-writer.ts';
+import { JsonWriter } from './json/json-writer.ts';
 import { WallClock } from './wall-clock.ts';
 
 const boot = BigInt(Date.UTC(2026, 10, 20, 4, 58, 38)) * 1_000_000n + 822_743_326n;

@@ -1,4 +1,4 @@
-import type { JsonWriter } from './json-writer.ts';
+import type { JsonWriter } from './json/json-writer.ts';
 
 /** Turns nanoseconds since boot, as the kernel's records carry them, into wall-clock time in UTC. */
 export class WallClock {

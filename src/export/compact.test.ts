@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { EventPipeline } from '../events/event-pipeline.ts';
 import type { EventArgument, EventHook, EventSelector } from '../events/event-plan.ts';
 import type { Event } from '../events/events.ts';
-import { type Process, wholeRange } from '../events/process.ts';
+import { type Process, wholeRange } from '../events/processes/process.ts';
 import {
   type ExecFields,
   execBytes,

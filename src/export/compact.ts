@@ -1,9 +1,9 @@
-import { argumentsText } from '../events/arguments.ts';
 import type { EventHook } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import { type Event, eventArguments, eventReturn, type HookEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
-import { type Process, textOf } from '../events/process.ts';
+import { argumentsText } from '../events/processes/arguments.ts';
+import { type Process, textOf } from '../events/processes/process.ts';
 import type { EventValue } from '../events/values.ts';
 import { processFlags } from '../events/wire.ts';
 import type { BufferedOutput } from './buffered-output.ts';

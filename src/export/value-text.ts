@@ -1,6 +1,6 @@
 import { addressText } from '../events/address.ts';
 import { capabilityName, familyName, protocolName } from '../events/names.ts';
-import { textOf } from '../events/process.ts';
+import { textOf } from '../events/processes/process.ts';
 import type { EventValue, SockValue } from '../events/values.ts';
 import { quoted } from './printable.ts';
 

@@ -1,4 +1,4 @@
-import type { Credentials, Process, WordPair } from '../events/process.ts';
+import type { Credentials, Process, WordPair } from '../events/processes/process.ts';
 import { capabilityNames } from '../policy/capabilities.ts';
 import { FilterError } from './filter-error.ts';
 import { enumList, type FilterObject, knownFields, nestedObject } from './filter-json.ts';

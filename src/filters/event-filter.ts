@@ -1,8 +1,8 @@
-import { ancestorsOf } from '../events/ancestors.ts';
 import type { Event } from '../events/events.ts';
-import type { Process } from '../events/process.ts';
-import { containerId } from '../events/process-encoder.ts';
-import { binaryText, processArguments } from '../events/process-text.ts';
+import { containerId } from '../events/json/process-encoder.ts';
+import { ancestorsOf } from '../events/processes/ancestors.ts';
+import type { Process } from '../events/processes/process.ts';
+import { binaryText, processArguments } from '../events/processes/process-text.ts';
 import { processFlags } from '../events/wire.ts';
 import { compileCapabilityFilter } from './capability-filter.ts';
 import type { CelCompiler } from './cel-filter.ts';

@@ -1,6 +1,6 @@
-import { EventEncoder } from '../events/event-encoder.ts';
 import type { Event } from '../events/events.ts';
-import { ProcessEncoder, type ProcessEncoderOptions } from '../events/process-encoder.ts';
+import { EventEncoder } from '../events/json/event-encoder.ts';
+import { ProcessEncoder, type ProcessEncoderOptions } from '../events/json/process-encoder.ts';
 
 /**
  * Encodes an event as the outputs do, for those who look at it before it is known who wants it. `encoding` is asked

@@ -1,5 +1,5 @@
 import type { Event } from '../events/events.ts';
-import type { Process } from '../events/process.ts';
+import type { Process } from '../events/processes/process.ts';
 
 /** `EventType` of the API: the numbers are those of the events' fields in `GetEventsResponse`. */
 export const eventTypes = {

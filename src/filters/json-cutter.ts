@@ -1,4 +1,4 @@
-import { JsonWriter } from '../events/json-writer.ts';
+import { JsonWriter } from '../events/json/json-writer.ts';
 import { type FieldTree, findChild } from './field-tree.ts';
 
 /** What happens to the fields of a tree: they alone stay, or all but them. */

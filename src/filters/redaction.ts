@@ -1,4 +1,4 @@
-import type { ArgumentRedactor } from '../events/redact-arguments.ts';
+import type { ArgumentRedactor } from '../events/processes/redact-arguments.ts';
 import { FilterError } from './filter-error.ts';
 import { type FilterObject, knownFields, stringList } from './filter-json.ts';
 import { compileRegex } from './linear-regex.ts';

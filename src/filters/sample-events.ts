@@ -1,8 +1,8 @@
-import { EventEncoder } from '../events/event-encoder.ts';
 import { EventPipeline } from '../events/event-pipeline.ts';
 import type { EventHook, EventPlan } from '../events/event-plan.ts';
 import type { Event } from '../events/events.ts';
-import { ProcessEncoder } from '../events/process-encoder.ts';
+import { EventEncoder } from '../events/json/event-encoder.ts';
+import { ProcessEncoder } from '../events/json/process-encoder.ts';
 import { execBytes, exitBytes, fileBytes, hookBytes, numberBytes } from '../events/test-record.ts';
 import { WallClock } from '../events/wall-clock.ts';
 import { processFlags } from '../events/wire.ts';

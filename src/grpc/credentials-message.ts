@@ -1,4 +1,4 @@
-import type { Credentials, WordPair } from '../events/process.ts';
+import type { Credentials, WordPair } from '../events/processes/process.ts';
 import type { UserNamespace } from '../events/values.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';
 

@@ -1,6 +1,6 @@
 import type protobuf from 'protobufjs';
 import { ByteArena } from '../events/byte-arena.ts';
-import { referencesOf } from '../events/process-cache.ts';
+import { referencesOf } from '../events/processes/process-cache.ts';
 import type { DebugRequest } from './messages.ts';
 import type { Access, UnaryMethod } from './method.ts';
 import { ProcessMessageEncoder, refcntField, tidField } from './process-message.ts';

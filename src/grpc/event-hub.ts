@@ -1,7 +1,7 @@
 import { ByteArena } from '../events/byte-arena.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import type { Event } from '../events/events.ts';
-import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import type { ProcessEncoderOptions } from '../events/json/process-encoder.ts';
 import type { AggregationOptions } from '../export/aggregation.ts';
 import { EventAggregator } from './event-aggregator.ts';
 import { EventMessageEncoder } from './event-message.ts';

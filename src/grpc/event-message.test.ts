@@ -4,7 +4,7 @@ import { ByteArena } from '../events/byte-arena.ts';
 import { EventPipeline } from '../events/event-pipeline.ts';
 import type { EventSelector } from '../events/event-plan.ts';
 import type { EventSink } from '../events/event-sink.ts';
-import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import type { ProcessEncoderOptions } from '../events/json/process-encoder.ts';
 import { type Json, replaySample, sampleLines, sampleTitle } from '../events/sample-replay.ts';
 import {
   credentialsBytes,

@@ -1,12 +1,12 @@
-import { ancestorGroupOf, ancestorsOf } from '../events/ancestors.ts';
 import type { EventContent } from '../events/event-content.ts';
 import type { EventArgument, EventHook, EventSelector, EventStack } from '../events/event-plan.ts';
 import type { Event, ExitEvent, HookEvent, LoaderEvent, ProcessEvent } from '../events/events.ts';
+import { stackEntries } from '../events/hooks/stack-trace.ts';
+import { verdictOf } from '../events/hooks/verdict.ts';
 import { signalName } from '../events/names.ts';
-import type { Process } from '../events/process.ts';
-import { stackEntries } from '../events/stack-trace.ts';
+import { ancestorGroupOf, ancestorsOf } from '../events/processes/ancestors.ts';
+import type { Process } from '../events/processes/process.ts';
 import { argumentValue, returnValue } from '../events/values.ts';
-import { verdictOf } from '../events/verdict.ts';
 import type { WallClock } from '../events/wall-clock.ts';
 import { type ProcessMessageEncoder, tidField } from './process-message.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';

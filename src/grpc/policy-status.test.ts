@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { exampleFacts } from '../../test/filter/example-facts.ts';
 import type { PolicyRecord } from '../agent/policy-registry.ts';
 import { resolvePolicy } from '../compiler/resolve.ts';
-import { MatchCounts } from '../events/match-counts.ts';
+import { MatchCounts } from '../events/hooks/match-counts.ts';
 import { checkPolicies } from '../policy/check.ts';
 import type { TracingPolicyStatus } from './messages.ts';
 import { policyStatus } from './policy-status.ts';

@@ -1,5 +1,5 @@
 import type { PolicyRecord } from '../agent/policy-registry.ts';
-import type { MatchCount, MatchCounts } from '../events/match-counts.ts';
+import type { MatchCount, MatchCounts } from '../events/hooks/match-counts.ts';
 import type { HookKind, HookSpec, Policy } from '../policy/model.ts';
 import { printDiagnostics } from '../policy/print-diagnostic.ts';
 import type {

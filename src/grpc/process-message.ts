@@ -1,10 +1,15 @@
-import { type ArgumentsWriter, argumentElements, hasNoArguments, writeArguments } from '../events/arguments.ts';
 import type { ByteArena } from '../events/byte-arena.ts';
-import { variablesOf } from '../events/environment.ts';
-import { type Credentials, isNameless, type Process, type TextRange } from '../events/process.ts';
-import { containerId, flagsText, type ProcessEncoderOptions, raisedFlags } from '../events/process-encoder.ts';
-import { binaryOf } from '../events/process-text.ts';
-import { type UserDatabase, userNameOf } from '../events/user-names.ts';
+import { containerId, flagsText, type ProcessEncoderOptions, raisedFlags } from '../events/json/process-encoder.ts';
+import {
+  type ArgumentsWriter,
+  argumentElements,
+  hasNoArguments,
+  writeArguments,
+} from '../events/processes/arguments.ts';
+import { variablesOf } from '../events/processes/environment.ts';
+import { type Credentials, isNameless, type Process, type TextRange } from '../events/processes/process.ts';
+import { binaryOf } from '../events/processes/process-text.ts';
+import { type UserDatabase, userNameOf } from '../events/processes/user-names.ts';
 import { namespaceOrder, processFlags } from '../events/wire.ts';
 import { writeCapabilities, writeSecureBits } from './credentials-message.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';

@@ -1,4 +1,4 @@
-import { utf8Size } from '../events/json-writer.ts';
+import { utf8Size } from '../events/json/json-writer.ts';
 
 /**
  * Writes protobuf messages into one buffer that is reused for every event and grows when needed. Fields come in the

@@ -1,9 +1,9 @@
 import type { PolicyKey, PolicyRegistry } from '../agent/policy-registry.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import type { Event } from '../events/events.ts';
-import type { MatchCounts } from '../events/match-counts.ts';
-import type { Process } from '../events/process.ts';
-import type { ProcessEncoderOptions } from '../events/process-encoder.ts';
+import type { MatchCounts } from '../events/hooks/match-counts.ts';
+import type { ProcessEncoderOptions } from '../events/json/process-encoder.ts';
+import type { Process } from '../events/processes/process.ts';
 import type { Policy, PolicyMode } from '../policy/model.ts';
 import type { EventHub } from './event-hub.ts';
 import type { FilterMessage, LogLevel } from './messages.ts';

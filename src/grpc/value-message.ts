@@ -1,8 +1,8 @@
 import { addressText } from '../events/address.ts';
 import { permissionText } from '../events/file-mode.ts';
+import { abiName } from '../events/json/value-json.ts';
 import { capabilityName, familyName, protocolName, socketTypeName, stateName } from '../events/names.ts';
-import type { TextRange } from '../events/process.ts';
-import { abiName } from '../events/value-json.ts';
+import type { TextRange } from '../events/processes/process.ts';
 import type { EventValue, FileValue, SockaddrValue, SockValue } from '../events/values.ts';
 import { writeCredentialsArgument, writeUserNamespace } from './credentials-message.ts';
 import type { ProtobufWriter } from './protobuf-writer.ts';

@@ -1,5 +1,5 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
-import type { UserDatabase } from '../events/user-names.ts';
+import type { UserDatabase } from '../events/processes/user-names.ts';
 
 /**
  * Names of users from a file in the form of `/etc/passwd`; no name service is asked. Looks at most once a second whether

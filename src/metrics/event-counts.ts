@@ -1,9 +1,9 @@
 import { hookName } from '../events/event-plan.ts';
 import type { TypedSink } from '../events/event-sink.ts';
 import type { Event, HookEvent } from '../events/events.ts';
-import type { Process } from '../events/process.ts';
-import { flagsText } from '../events/process-encoder.ts';
-import { binaryText } from '../events/process-text.ts';
+import { flagsText } from '../events/json/process-encoder.ts';
+import type { Process } from '../events/processes/process.ts';
+import { binaryText } from '../events/processes/process-text.ts';
 import { argumentValue } from '../events/values.ts';
 import { type EventTypeName, eventTypeName, processOf } from '../filters/event-types.ts';
 import { BoundedSeries, type Count, type Labels } from './series.ts';

@@ -1,4 +1,4 @@
-import type { Verdict } from '../events/verdict.ts';
+import type { Verdict } from '../events/hooks/verdict.ts';
 import type { Severity } from '../policy/model.ts';
 import { type Activity, type ActivityName, activities, callActivity } from './activities.ts';
 import {

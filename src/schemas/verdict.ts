@@ -1,4 +1,4 @@
-import type { Verdict } from '../events/verdict.ts';
+import type { Verdict } from '../events/hooks/verdict.ts';
 import type { Severity } from '../policy/model.ts';
 import { isArray, type JsonObject, textAt } from './json.ts';
 

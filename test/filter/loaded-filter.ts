@@ -1,6 +1,6 @@
 import type { HookPlan } from '../../src/compiler/hook-plan.ts';
 import type { HookRecord } from '../../src/events/decode.ts';
-import { HookDecoder } from '../../src/events/hook-decoder.ts';
+import { HookDecoder } from '../../src/events/hooks/hook-decoder.ts';
 import type { BpfObject } from '../../src/kernel/bpf-object.ts';
 import type { RingBuffer } from '../../src/kernel/ring-buffer.ts';
 import { testRun } from '../../src/kernel/test-run.ts';
