@@ -43,7 +43,11 @@ export const runOptions = {
     defaultRunDirectory,
     'where jatai top learns what runs in the kernel, and the next agent the ids of processes',
   ),
-  'log-level': option(choiceType(['trace', 'debug', 'info', 'warn', 'error']), 'warn', 'what the agent logs'),
+  'log-level': option(
+    choiceType(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], { warning: 'warn', panic: 'fatal' }),
+    'warn',
+    'what the agent logs',
+  ),
   'log-file': optional(textType('FILE'), 'where it logs instead of standard error'),
   debug: option(booleanType, false, 'the same as --log-level debug'),
   ...serverOptions,

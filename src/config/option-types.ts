@@ -40,11 +40,15 @@ export function listType(placeholder: string): OptionType<readonly string[]> {
   return { placeholder, isList: true, parse, show: (values) => values.join(',') };
 }
 
-export function choiceType<const Choice extends string>(choices: readonly Choice[]): OptionType<Choice> {
+/** One of the choices, which may have other names, too. */
+export function choiceType<const Choice extends string>(
+  choices: readonly Choice[],
+  otherNames: Readonly<Record<string, NoInfer<Choice>>> = {},
+): OptionType<Choice> {
   return {
     placeholder: choices.join('|'),
     parse: (text) => {
-      const found = choices.find((choice) => choice === text);
+      const found = choices.find((choice) => choice === text) ?? otherNames[text];
       if (found === undefined) throw new Error(`one of ${choices.join(', ')}`);
       return found;
     },

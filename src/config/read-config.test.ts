@@ -9,7 +9,7 @@ import { ConfigError, readConfig } from './read-config.ts';
 
 const options = {
   'rb-size': option(sizeType({ min: 4096 }), 32 * 2 ** 20, 'bytes of the event ring', 'ring-size'),
-  'log-level': option(choiceType(['debug', 'info', 'warn']), 'info', 'what is logged'),
+  'log-level': option(choiceType(['debug', 'info', 'warn'], { warning: 'warn' }), 'info', 'what is logged'),
   'enable-process-cred': option(booleanType, false, 'show credentials'),
   policy: option(listType('FILE|DIR'), [], 'policies to load', 'tracing-policy'),
   output: optional(textType('FORMAT'), 'json or compact', 'o'),
@@ -68,6 +68,10 @@ describe('flags', () => {
     expect(read(['--policy', 'a', '--tracing-policy=b', '--policy=c']).values.policy).toEqual(['a', 'b', 'c']);
     for (const name of ['policy', 'tracing-policy']) writeFileSync(join(directory, name), name);
     expect(read([], {}, [directory]).values.policy).toEqual(['policy', 'tracing-policy']);
+  });
+
+  it('of choices may be given by another name of the choice', () => {
+    expect(read(['--log-level=warning']).values['log-level']).toBe('warn');
   });
 
   it('that are wrong are all named with what is expected', () => {
