@@ -80,6 +80,75 @@ describe('BatchedOutput', () => {
     expect(output.counters()).toMatchObject({ writtenLines: 3, notices: 1 });
   });
 
+  test('what is refused last is told although nothing comes any more', async () => {
+    let first = true;
+    const { output, losses } = outputTo(() => {
+      if (!first) return deliveredAll;
+      first = false;
+      throw new DestinationError('400', { retryable: false });
+    });
+    appendEvents(output, 1, 3);
+    output.flush();
+    await until(() => losses().length === 1);
+    expect(losses()).toEqual([3]);
+    await closed(output);
+  });
+
+  test('a gap that the receiver refuses to be told of is told when it takes something again', async () => {
+    let refuses = true;
+    let attempts = 0;
+    const { output, delivered, losses } = outputTo(() => {
+      attempts++;
+      if (refuses) throw new DestinationError('400', { retryable: false });
+      return deliveredAll;
+    });
+    for (let event = 10; event < 40; event += 10) {
+      appendEvents(output, event, event + 9);
+      output.flush();
+      await until(() => output.counters().droppedLines.rejected === event);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    /* Each batch, and what tells of it once. */
+    expect(attempts).toBe(6);
+    refuses = false;
+    appendEvents(output, 40, 40);
+    await closed(output);
+    expect([delivered(), losses()]).toEqual([[40], [30]]);
+    expect(output.counters()).toMatchObject({ writtenLines: 2, notices: 1, droppedLines: { rejected: 30 } });
+  });
+
+  test('what was refused in front of a failure is counted when the rest is given up', async () => {
+    const { output } = outputTo(
+      () => {
+        throw new DestinationError('half', { retryable: true, delivered: 2, rejected: 1 });
+      },
+      {},
+      [],
+      50,
+    );
+    appendEvents(output, 1, 4);
+    await closed(output);
+    const { writtenLines, droppedLines } = output.counters();
+    expect({ writtenLines, rejected: droppedLines.rejected }).toEqual({ writtenLines: 2, rejected: 2 });
+  });
+
+  test('dropOldest: what a dropped line told of is told', async () => {
+    let isDown = true;
+    const { output, delivered, losses } = outputTo(
+      () => {
+        if (isDown) throw new Error('down');
+        return deliveredAll;
+      },
+      { bufferSize: 20 * sizeOfEvent, onFull: 'dropOldest' },
+    );
+    output.appendNotice(Buffer.from('{"rate_limit_info":{"number_of_dropped_process_events":"70"}}\n'));
+    appendEvents(output, 10, 59);
+    isDown = false;
+    await closed(output);
+    expect(delivered().length + losses().reduce((sum, lost) => sum + lost, 0)).toBe(120);
+    expect(output.counters().droppedLines.buffer_full).toBe(50 - delivered().length);
+  });
+
   test('parts of a batch that are refused are counted, and reported', async () => {
     const reports: string[] = [];
     const { output } = outputTo((): Delivery => ({ rejected: 2, reason: 'too large' }), {}, reports);
@@ -104,7 +173,8 @@ describe('BatchedOutput', () => {
     appendEvents(output, 1, 3);
     output.flush();
     await until(() => output.counters().droppedLines.gave_up === 3);
-    expect(output.counters().waitingBytes).toBe(0);
+    /* So is what tells of it. */
+    await until(() => output.counters().waitingBytes === 0);
   });
 
   test.each(['dropNewest', 'dropOldest'] as const)('%s: what is missing is told at its place', async (onFull) => {

@@ -58,6 +58,9 @@ export class BatchedOutput implements LineOutput {
   #state: 'open' | 'closing' | 'ended' = 'open';
   #writtenBytes = 0;
   #writtenLines = 0;
+  #notices = 0;
+  /** A receiver that refuses to be told of a gap is told with the next event. */
+  #keepsGap = false;
   #lastWriteMs = 0;
   /** Losses that were reported, why the last ones were, and when the next report may come. */
   #saidLosses = 0;
@@ -80,7 +83,7 @@ export class BatchedOutput implements LineOutput {
     return {
       writtenBytes: this.#writtenBytes,
       writtenLines: this.#writtenLines,
-      notices: this.#queue.notices,
+      notices: this.#notices,
       failures: this.#delivery.failures,
       retries: this.#delivery.retries,
       droppedLines: { buffer_full: this.#queue.dropped, ...this.#lost },
@@ -101,8 +104,8 @@ export class BatchedOutput implements LineOutput {
 
   /** Delivers a batch that is full, and sees to it that others are delivered in time. */
   flush(): void {
-    if (this.#queue.isDropping) this.#sayLosses();
-    if (this.#underWay.length > 0 || this.#queue.lines === 0 || this.#state === 'ended') return;
+    this.#sayLosses();
+    if (this.#underWay.length > 0 || !this.#hasToDeliver || this.#state === 'ended') return;
     if (this.#isBatchReady()) void this.#deliverAll();
     else this.#timer ??= setTimeout(() => this.#deliverDue(), this.#settings.batch.maxDelay).unref();
   }
@@ -127,6 +130,10 @@ export class BatchedOutput implements LineOutput {
     if (this.#underWay.length === 0) void this.#deliverAll();
   }
 
+  get #hasToDeliver(): boolean {
+    return this.#queue.lines > 0 || (this.#queue.hasGapInFront && !this.#keepsGap);
+  }
+
   #isBatchReady(): boolean {
     const { maxEvents, maxBytes } = this.#settings.batch;
     const isFull = this.#queue.lines >= maxEvents || this.#queue.waitingBytes >= maxBytes;
@@ -141,7 +148,7 @@ export class BatchedOutput implements LineOutput {
 
   async #deliverAll(): Promise<void> {
     const { maxEvents, maxBytes } = this.#settings.batch;
-    while (this.#queue.lines > 0 && this.#isBatchReady() && !this.#delivery.isTooLate) {
+    while (this.#hasToDeliver && this.#isBatchReady() && !this.#delivery.isTooLate) {
       clearTimeout(this.#timer);
       this.#timer = undefined;
       this.#isDue = false;
@@ -156,24 +163,35 @@ export class BatchedOutput implements LineOutput {
     else this.#end();
   }
 
-  #account(batch: readonly LineMessage[], { taken, lost, lossReason, text }: DeliveryOutcome): void {
+  #account(batch: readonly LineMessage[], { taken, rejected, left, leftReason, text }: DeliveryOutcome): void {
+    const dealtWith = batch.slice(0, batch.length - left);
+    /* Which ones a receiver refused is not known; of its own accord it refuses events. */
+    const byKind = rejected === 0 ? dealtWith : dealtWith.toSorted((one, other) => +one.isNotice - +other.isNotice);
+    for (const { body, isNotice } of byKind.slice(rejected)) {
+      this.#writtenBytes += body.length;
+      if (isNotice) this.#notices++;
+    }
     this.#writtenLines += taken;
     if (taken > 0) this.#lastWriteMs = Date.now();
-    /* Which ones a receiver refused is not known: those behind the taken ones, as with other losses. */
-    for (const { body } of batch.slice(0, taken)) this.#writtenBytes += body.length;
-    if (lost > 0) {
-      this.#lost[lossReason] += lost;
-      this.#queue.addGapInFront(Math.min(lost, batch.filter(({ isNotice }) => !isNotice).length));
-      this.#lossText = `${lossTexts[lossReason]} (${text})`;
-    }
+    this.#lose(byKind.slice(0, rejected), 'rejected', text);
+    this.#lose(batch.slice(batch.length - left), leftReason, text);
+    this.#keepsGap = taken === 0 && batch.every(({ isNotice }) => isNotice);
     this.#queue.release(batch);
     this.#sayLosses();
   }
 
+  /** What a lost message told of is still to be told. */
+  #lose(messages: readonly LineMessage[], reason: keyof typeof lossTexts, text: string): void {
+    if (messages.length === 0) return;
+    this.#lost[reason] += eventsAmong(messages);
+    this.#queue.addGapInFront(messages.reduce((sum, { missing = 1 }) => sum + missing, 0));
+    this.#lossText = `${lossTexts[reason]} (${text})`;
+  }
+
   /** Says what was lost since the last time; not for every batch, for a receiver may refuse one event of each. */
   #sayLosses(): void {
-    const { buffer_full: full, rejected, gave_up: givenUp, closed } = this.counters().droppedLines;
-    const lost = full + rejected + givenUp + closed - this.#saidLosses;
+    const { rejected, gave_up: givenUp, closed } = this.#lost;
+    const lost = this.#queue.dropped + rejected + givenUp + closed - this.#saidLosses;
     if (lost === 0 || performance.now() < this.#nextLossReport) return;
     this.#nextLossReport = performance.now() + lossReportIntervalMs;
     this.#saidLosses += lost;
@@ -185,15 +203,22 @@ export class BatchedOutput implements LineOutput {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     /* A batch still under way counts as lost, although the receiver may have got it. */
-    const left = this.#underWay.length + this.#queue.clear();
+    const left = eventsAmong(this.#underWay) + this.#queue.clear();
     this.#lost.closed += left;
     if (left > 0) this.#lossText = lossTexts.closed;
     this.#nextLossReport = 0;
     this.#sayLosses();
-    const closed = (): void => this.#finish.resolve();
+    const timer = setTimeout(() => this.#finish.resolve(), hangTimeoutMs);
+    const closed = (): void => {
+      clearTimeout(timer);
+      this.#finish.resolve();
+    };
     this.#destination.close().then(closed, closed);
-    setTimeout(closed, hangTimeoutMs).unref();
   }
+}
+
+function eventsAmong(messages: readonly LineMessage[]): number {
+  return messages.filter(({ isNotice }) => !isNotice).length;
 }
 
 const lossTexts = {

@@ -53,8 +53,10 @@ export interface DestinationErrorOptions {
   readonly retryable: boolean;
   /** How long the receiver asked us to wait. */
   readonly retryAfterMs?: number | undefined;
-  /** Messages from the front of the batch that the receiver took before it failed: they are not sent again. */
+  /** Messages from the front of the batch that the receiver dealt with before it failed: they are not sent again. */
   readonly delivered?: number | undefined;
+  /** How many of those it refused for good. */
+  readonly rejected?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -64,11 +66,13 @@ export class DestinationError extends Error {
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
   readonly delivered: number;
+  readonly rejected: number;
 
   constructor(message: string, options: DestinationErrorOptions) {
     super(message, { cause: options.cause });
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
     this.delivered = options.delivered ?? 0;
+    this.rejected = options.rejected ?? 0;
   }
 }

@@ -39,7 +39,8 @@ export class HttpClient {
       this.#url.protocol === 'https:'
         ? requestHttps(this.#url, { ...options, ...tlsOptions(this.#tls) }, answered)
         : requestHttp(this.#url, options, answered);
-    request.once('error', (error: NodeJS.ErrnoException) => {
+    /* Not once: a connection may fail again after the answer. */
+    request.on('error', (error: NodeJS.ErrnoException) => {
       /* The receiver closed a connection that was idle, just when it was used again: that is no failure yet. */
       if (request.reusedSocket && error.code === 'ECONNRESET') resolve(this.post(body, signal, headers));
       else reject(error);
@@ -53,13 +54,14 @@ export class HttpClient {
   }
 }
 
-/** Reads the body to its end, so that the connection can be used again, and keeps the beginning. */
+/** Reads the body to its end, so that the connection can be used again, unless it is longer than anyone needs. */
 async function readAnswer(response: IncomingMessage): Promise<HttpAnswer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of response) {
-    if (bytes < longestBody) chunks.push(chunk);
+    chunks.push(chunk);
     bytes += chunk.length;
+    if (bytes >= longestBody) break;
   }
   const body = Buffer.concat(chunks);
   const isText = /^(text\/|application\/(problem\+)?json)/.test(response.headers['content-type'] ?? 'text/plain');

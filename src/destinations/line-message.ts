@@ -1,3 +1,4 @@
+import { missingEvents } from '../export/loss-line.ts';
 import { severities } from '../policy/model.ts';
 import type { Message, Severity } from './destination.ts';
 
@@ -6,8 +7,8 @@ export class LineMessage implements Message {
   readonly body: Buffer;
   /** Bytes that count for the buffer. */
   readonly size: number;
-  /** Whether it is about the events and not one of them. */
-  readonly isNotice: boolean;
+  /** Events that are missing, when it is a message about that and no event. */
+  readonly missing: number | undefined;
   readonly #line: Buffer;
   /** The line, a character for each byte: searched faster than the bytes. */
   #text: string | undefined;
@@ -18,7 +19,11 @@ export class LineMessage implements Message {
     this.#line = line;
     this.body = body;
     this.size = line.length + 1;
-    this.isNotice = line.toString('latin1', 0, noticeStart.length) === noticeStart;
+    this.missing = missingEvents(line);
+  }
+
+  get isNotice(): boolean {
+    return this.missing !== undefined;
   }
 
   get eventType(): string {
@@ -69,7 +74,6 @@ function eventTimeNs(text: string): bigint {
 let lastSecond = { text: '', ns: 0n };
 
 /* A quote inside a text is escaped, so none of these is found in what a process has chosen. */
-const noticeStart = '{"rate_limit_info"';
 const execStart = '{"process_exec"';
 const exitStart = '{"process_exit"';
 const timeKey = '"time":"';

@@ -1,4 +1,5 @@
 import { LineQueue } from '../export/line-queue.ts';
+import { missingEvents } from '../export/loss-line.ts';
 import type { LineSchema } from '../schemas/line-schemas.ts';
 import { LineMessage } from './line-message.ts';
 
@@ -20,10 +21,8 @@ export interface MessageQueueOptions {
 export class MessageQueue {
   /** Lines that wait. */
   lines = 0;
-  /** Lines dropped because there was no room. */
+  /** Events dropped because there was no room. */
   dropped = 0;
-  /** Lines about missing events that were added. */
-  notices = 0;
   readonly #options: MessageQueueOptions;
   readonly #queue: LineQueue;
   #takenBytes = 0;
@@ -31,6 +30,8 @@ export class MessageQueue {
   #dropping = false;
   #untoldBehind = 0;
   #untoldInFront = 0;
+  /** Of `lines`, those that are about missing events. */
+  #notices = 0;
 
   constructor(options: MessageQueueOptions) {
     this.#options = options;
@@ -42,9 +43,9 @@ export class MessageQueue {
     return this.#queue.bytes + this.#takenBytes;
   }
 
-  /** Whether lines are refused at the moment. */
-  get isDropping(): boolean {
-    return this.#dropping || this.#untoldInFront > 0;
+  /** Whether the next batch has to tell of a gap in front of it. */
+  get hasGapInFront(): boolean {
+    return this.#untoldInFront > 0;
   }
 
   get waitingBytes(): number {
@@ -62,13 +63,13 @@ export class MessageQueue {
 
   /** Takes a line that is about the events and not one of them; it always fits. */
   appendNotice(line: Buffer): void {
-    this.notices++;
+    this.#notices++;
     this.#add(line, 0, line.length);
   }
 
-  /** Lines that were taken out are lost: the next batch tells of them. */
-  addGapInFront(lostLines: number): void {
-    this.#untoldInFront += lostLines;
+  /** Events that were taken out are lost: the next batch tells of them. */
+  addGapInFront(lostEvents: number): void {
+    this.#untoldInFront += lostEvents;
   }
 
   /** Says at the end of the queue what is missing there, if anything. */
@@ -80,16 +81,21 @@ export class MessageQueue {
     this.appendNotice(this.#options.lossLine(lost));
   }
 
-  /** Takes out lines from the front, at least one when there is any; they count for the bound until `release`. */
+  /**
+   * Takes out what tells of a gap in front and lines from the front, at least one when there is any; they count for the
+   * bound until `release`.
+   */
   takeBatch(maxEvents: number, maxBytes: number): LineMessage[] {
     const batch: LineMessage[] = [];
     let bytes = 0;
-    if (this.lines > 0 && this.#untoldInFront > 0) bytes += this.#tellGapInFront(batch);
+    if (this.#untoldInFront > 0) bytes += this.#tellGapInFront(batch);
     while (this.lines > 0 && batch.length < maxEvents) {
       if (batch.length > 0 && bytes + this.#queue.frontLine()!.length > maxBytes) break;
       const line = this.#takeLine();
+      const message = this.#messageOf(line);
+      if (message.isNotice) this.#notices--;
       bytes += line.length;
-      batch.push(this.#messageOf(line));
+      batch.push(message);
     }
     this.#takenBytes += bytes;
     return batch;
@@ -101,12 +107,13 @@ export class MessageQueue {
     this.#tellRecovery();
   }
 
-  /** Forgets everything; returns how many lines that were. */
+  /** Forgets everything; returns how many events that were. */
   clear(): number {
-    const { lines } = this;
+    const events = this.lines - this.#notices;
     this.#queue.clear();
     this.lines = 0;
-    return lines;
+    this.#notices = 0;
+    return events;
   }
 
   /** One line always fits when nothing waits. */
@@ -127,9 +134,10 @@ export class MessageQueue {
 
   #dropOldest(size: number): void {
     while (!this.#hasRoom(size) && this.lines > 0) {
-      this.#takeLine();
-      this.dropped++;
-      this.#untoldInFront++;
+      const missing = missingEvents(this.#takeLine());
+      if (missing === undefined) this.dropped++;
+      else this.#notices--;
+      this.#untoldInFront += missing ?? 1;
     }
   }
 
@@ -141,7 +149,6 @@ export class MessageQueue {
     const lost = this.#untoldInFront;
     this.#untoldInFront = 0;
     const line = this.#options.lossLine(lost);
-    this.notices++;
     batch.push(this.#messageOf(line));
     return line.length;
   }

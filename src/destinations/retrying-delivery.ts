@@ -10,8 +10,11 @@ export interface DeliverySettings {
 /** What became of a batch: the numbers add up to its size. */
 export interface DeliveryOutcome {
   readonly taken: number;
-  readonly lost: number;
-  readonly lossReason: 'rejected' | 'gave_up' | 'closed';
+  /** Which ones is not known, only that they are in front of `left`. */
+  readonly rejected: number;
+  /** Those at the end of the batch that are lost, and why. */
+  readonly left: number;
+  readonly leftReason: 'rejected' | 'gave_up' | 'closed';
   /** What the receiver or the system said of the loss. */
   readonly text: string;
 }
@@ -41,13 +44,14 @@ export class RetryingDelivery {
   async deliver(batch: readonly Message[]): Promise<DeliveryOutcome> {
     const since = performance.now();
     let rest = batch;
+    let rejected = 0;
     for (let attempt = 1; ; attempt++) {
       const result = await this.#try(rest);
-      const taken = batch.length - rest.length;
+      rejected += Math.min(result.rejected, rest.length);
       if (!(result instanceof DestinationError)) {
         this.#recover();
-        const { rejected, reason = 'it gave no reason' } = result;
-        return { taken: batch.length - rejected, lost: rejected, lossReason: 'rejected', text: reason };
+        const { reason: text = 'it gave no reason' } = result;
+        return { taken: batch.length - rejected, rejected, left: 0, leftReason: 'rejected', text };
       }
       this.failures++;
       rest = rest.slice(result.delivered);
@@ -55,8 +59,9 @@ export class RetryingDelivery {
       const delayMs = this.#delayMs(attempt, result);
       const lossReason = this.#lossReason(result, performance.now() + delayMs - since);
       if (rest.length === 0 || lossReason !== undefined) {
-        const total = taken + result.delivered;
-        return { taken: total, lost: rest.length, lossReason: lossReason ?? 'closed', text: result.message };
+        const left = rest.length;
+        const taken = batch.length - left - rejected;
+        return { taken, rejected, left, leftReason: lossReason ?? 'closed', text: result.message };
       }
       this.#fail(result);
       await this.#pause(delayMs);
@@ -92,7 +97,7 @@ export class RetryingDelivery {
     }
   }
 
-  #lossReason(failure: DestinationError, elapsedMs: number): DeliveryOutcome['lossReason'] | undefined {
+  #lossReason(failure: DestinationError, elapsedMs: number): DeliveryOutcome['leftReason'] | undefined {
     if (!failure.retryable) return 'rejected';
     if (this.isTooLate) return 'closed';
     const { giveUpAfter } = this.#settings.retry;

@@ -15,6 +15,8 @@ export interface BackupOptions {
   readonly compress: boolean;
   /** Permission bits of compressed files. */
   readonly mode: number;
+  /** Ends the compression of a file, which begins anew next time. */
+  readonly signal: AbortSignal;
 }
 
 /** The name a file gets when it is rotated at `nowMs`: later than every backup there is. */
@@ -30,47 +32,50 @@ export async function nextBackupPath(path: string, nowMs: number): Promise<strin
  * whatever interrupts it, the backup is there in full. Throws the system's error; what is left is done next time.
  */
 export async function tidyBackups(path: string, options: BackupOptions): Promise<void> {
-  const folder = dirname(path);
-  const { prefix } = nameParts(path);
-  for (const name of await fs.readdir(folder)) {
-    if (name.startsWith(prefix) && name.endsWith(unfinishedSuffix)) await fs.rm(join(folder, name), { force: true });
-  }
-  const backups = await listBackups(path);
+  const found = await listBackups(path);
+  for (const { file, state } of found) if (state === 'unfinished') await fs.rm(file, { force: true });
+  const backups = found.filter(({ state }) => state !== 'unfinished');
   const stamps = [...new Set(backups.map(({ stampMs }) => stampMs))];
   const tooOld = options.maxBackups > 0 ? new Set(stamps.slice(options.maxBackups)) : new Set<number>();
-  for (const { file, stampMs, compressed } of backups) {
+  for (const { file, stampMs, state } of backups) {
     if (tooOld.has(stampMs)) await fs.rm(file, { force: true });
-    else if (options.compress && !compressed) await compress(file, options.mode);
+    else if (options.compress && state === 'plain') await compress(file, options);
   }
 }
 
 interface Backup {
   readonly file: string;
   readonly stampMs: number;
-  readonly compressed: boolean;
+  readonly state: 'plain' | 'compressed' | 'unfinished';
 }
 
 /** Latest first. */
 async function listBackups(path: string): Promise<Backup[]> {
   const folder = dirname(path);
   const { prefix, extension } = nameParts(path);
+  const stateBySuffix: Partial<Record<string, Backup['state']>> = {
+    [extension]: 'plain',
+    [`${extension}${compressedSuffix}`]: 'compressed',
+    [`${extension}${unfinishedSuffix}`]: 'unfinished',
+  };
   const backups: Backup[] = [];
   for (const name of await fs.readdir(folder)) {
     if (!name.startsWith(prefix)) continue;
-    const rest = name.slice(prefix.length);
-    const compressed = rest.endsWith(compressedSuffix);
-    const stamp = compressed ? rest.slice(0, -compressedSuffix.length) : rest;
-    if (!stamp.endsWith(extension)) continue;
-    const stampMs = parseStamp(stamp.slice(0, stamp.length - extension.length));
-    if (stampMs !== undefined) backups.push({ file: join(folder, name), stampMs, compressed });
+    const stampEnd = prefix.length + stampLength;
+    const state = stateBySuffix[name.slice(stampEnd)];
+    const stampMs = parseStamp(name.slice(prefix.length, stampEnd));
+    if (stampMs !== undefined && state !== undefined) backups.push({ file: join(folder, name), stampMs, state });
   }
   return backups.sort((left, right) => right.stampMs - left.stampMs);
 }
 
-async function compress(file: string, mode: number): Promise<void> {
+async function compress(file: string, { mode, signal }: BackupOptions): Promise<void> {
   const unfinished = `${file}${unfinishedSuffix}`;
   try {
-    await pipeline(createReadStream(file), createGzip(), createWriteStream(unfinished, { mode, flush: true }));
+    const target = createWriteStream(unfinished, { mode, flush: true });
+    await pipeline(createReadStream(file), createGzip(), target, { signal });
+    /* What the process masks from new files is meant for others. */
+    await fs.chmod(unfinished, mode);
     await fs.rename(unfinished, `${file}${compressedSuffix}`);
   } catch (error) {
     await fs.rm(unfinished, { force: true }).catch(() => {});
@@ -97,5 +102,6 @@ function parseStamp(text: string): number | undefined {
   return Number.isNaN(stampMs) ? undefined : stampMs;
 }
 
+const stampLength = '2026-11-20T09-55-18.000'.length;
 const compressedSuffix = '.gz';
 const unfinishedSuffix = '.gz.tmp';

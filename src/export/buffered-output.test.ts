@@ -42,8 +42,40 @@ describe('BufferedOutput', () => {
     output.close();
     await output.finished;
     expect(output.counters().droppedLines).toMatchObject({ buffer_full: 20, closed: 10 });
-    expect(messages[0]).toBe('full: cannot write (ENOSPC); up to 100 bytes of events are kept for a retry');
-    expect(messages.at(-1)).toMatch(/^full: \d+ events were lost$/);
+    expect(messages).toEqual([
+      'full: cannot write (ENOSPC); up to 100 bytes of events are kept for a retry',
+      'full: the buffer of 100 bytes is full; events are dropped',
+      'full: 20 events were lost',
+      'full: 10 events were lost',
+    ]);
+  });
+
+  test('lines that tell of missing events are no events when they cannot be written', async () => {
+    const output = new BufferedOutput(new NonBlockingDevice(openSync('/dev/full', 'w'), 'full'), {
+      closeTimeoutMs: 20,
+    });
+    appendText(output, 'one');
+    output.appendNotice(lossLine(5), 5);
+    appendText(output, 'two');
+    output.close();
+    await output.finished;
+    expect(output.counters()).toMatchObject({ writtenLines: 0, notices: 0, droppedLines: { closed: 2 } });
+  });
+
+  test('a write that hangs keeps nobody from the end, which says what is lost', async () => {
+    const messages: string[] = [];
+    const device: OutputDevice = {
+      name: 'hung',
+      survivesReaders: true,
+      write: () => new Promise(() => {}),
+      close: () => {},
+    };
+    const output = new BufferedOutput(device, { closeTimeoutMs: 1, report: (message) => messages.push(message) });
+    appendText(output, 'one');
+    output.appendNotice(lossLine(5), 5);
+    output.close();
+    await output.finished;
+    expect(messages).toEqual(['hung: a write hangs; 1 events are lost']);
   });
 
   test('the reader learns at the place of the gap how many lines are missing', () => {

@@ -52,6 +52,9 @@ export class BufferedOutput implements LineOutput {
   #writtenBytes = 0;
   #writtenLines = 0;
   #lastWriteMs = 0;
+  /** Lines about missing events that wait, and the last ones of those that are written. */
+  #waitingNotices: Notice[] = [];
+  #writtenNotices: Notice[] = [];
   #notices = 0;
   #failures = 0;
 
@@ -64,10 +67,7 @@ export class BufferedOutput implements LineOutput {
     this.#lossLine = options.lossLine;
     this.finished = this.#finish.promise;
     device.onReplaced = () => this.#queue.rewindTornLine();
-    device.onLost = (lines) => {
-      this.#drop('file_deleted', lines);
-      this.#tellLoss();
-    };
+    device.onLost = (lines) => this.#loseWritten(lines);
   }
 
   get name(): string {
@@ -108,11 +108,11 @@ export class BufferedOutput implements LineOutput {
     this.#writeWhenReady();
   }
 
-  /** Takes a line that is about the events and not one of them. */
-  appendNotice(line: Buffer): void {
+  /** Takes a line that says how many events are missing. */
+  appendNotice(line: Buffer, missing: number): void {
     if (this.broken !== undefined || this.#state === 'finished') return;
     this.#queue.appendAlways(line, 0, line.length);
-    this.#notices++;
+    this.#waitingNotices.push({ lineNumber: this.#writtenLines + this.#queue.lines, missing });
   }
 
   /** Writes all it can without waiting; the rest is written by itself as soon as that works. */
@@ -151,7 +151,8 @@ export class BufferedOutput implements LineOutput {
   /** A write that hangs must not keep the program from its end. */
   #giveUpLater(): void {
     const timer = setTimeout(() => {
-      this.#report(`${this.name}: a write hangs; ${this.#queue.bytes} bytes of events are lost`);
+      const lost = this.#queue.lines - this.#waitingNotices.length;
+      this.#report(`${this.name}: a write hangs; ${lost} events are lost`, lost);
       this.#finish.resolve();
     }, this.#closeTimeoutMs + hangTimeoutMs);
     void this.finished.then(() => clearTimeout(timer));
@@ -162,6 +163,7 @@ export class BufferedOutput implements LineOutput {
     if (!this.#queue.append(line, start, end)) {
       this.#dropping = true;
       this.#drop('buffer_full', 1);
+      this.#report(`${this.name}: the buffer of ${this.#queue.maxBytes} bytes is full; events are dropped`);
       return;
     }
     this.#writeWhenReady();
@@ -185,9 +187,10 @@ export class BufferedOutput implements LineOutput {
   #tellLoss(): void {
     this.#dropping = false;
     if (this.#untold === 0 || this.broken !== undefined) return;
-    const line = this.#lossLine?.(this.#untold);
+    const missing = this.#untold;
+    const line = this.#lossLine?.(missing);
     this.#reportLoss();
-    if (line !== undefined) this.appendNotice(line);
+    if (line !== undefined) this.appendNotice(line, missing);
   }
 
   #write(): void {
@@ -240,9 +243,33 @@ export class BufferedOutput implements LineOutput {
     this.#writtenBytes += count;
     this.#lastWriteMs = Date.now();
     this.#writtenLines += this.#queue.take(count);
+    if (this.#waitingNotices.length > 0) this.#noteWrittenNotices();
     this.#recover();
     if (this.#dropping && this.#hasRoom()) this.#tellLoss();
     return true;
+  }
+
+  #noteWrittenNotices(): void {
+    const written = this.#waitingNotices.filter(({ lineNumber }) => lineNumber <= this.#writtenLines);
+    this.#waitingNotices.splice(0, written.length);
+    this.#notices += written.length;
+    this.#writtenNotices = [...this.#writtenNotices, ...written].slice(-mostRememberedNotices);
+  }
+
+  /** The last lines that were written are gone: what one of them told of is still to be told. */
+  #loseWritten(lines: number): void {
+    const first = this.#writtenLines - lines + 1;
+    const notices = this.#writtenNotices.filter(({ lineNumber }) => lineNumber >= first);
+    this.#writtenNotices = [];
+    this.#drop('file_deleted', lines - notices.length);
+    for (const { missing } of notices) this.#untold += missing;
+    this.#tellLoss();
+  }
+
+  /** Drops all that waits. */
+  #dropWaiting(reason: OutputDropReason): void {
+    this.#drop(reason, this.#queue.clear() - this.#waitingNotices.length);
+    this.#waitingNotices = [];
   }
 
   /** A write in the thread pool costs more than the bytes: small ones are collected for some milliseconds. */
@@ -271,7 +298,7 @@ export class BufferedOutput implements LineOutput {
 
   #break(code: string): void {
     this.broken = code;
-    this.#drop('reader_gone', this.#queue.clear());
+    this.#dropWaiting('reader_gone');
     this.#report(`${this.name}: the reader is gone; events are dropped`);
     if (this.#closeDeadline !== undefined) this.#end();
   }
@@ -298,7 +325,7 @@ export class BufferedOutput implements LineOutput {
   #end(): void {
     this.#state = 'finished';
     const { tornBytes } = this.#queue;
-    this.#drop('closed', this.#queue.clear());
+    this.#dropWaiting('closed');
     if (this.#untold > 0) this.#reportLoss();
     const closed = (): void => this.#finish.resolve();
     Promise.resolve(this.#device.close(tornBytes)).then(closed, closed);
@@ -310,6 +337,15 @@ export class BufferedOutput implements LineOutput {
   }
 }
 
+/** A line that says how many events are missing. */
+interface Notice {
+  /** 1 for the first line of the output. */
+  readonly lineNumber: number;
+  readonly missing: number;
+}
+
+/** Of a time in which a file may be deleted without notice. */
+const mostRememberedNotices = 100;
 const defaultBatchBytes = 64 * 1024;
 export const defaultBufferBytes = 64 * 1024 * 1024;
 /** Chunks in memory that was used before are cheap, new ones cost more than what is written into them: so few may wait. */

@@ -111,6 +111,33 @@ describe('a file that changes under its writer', () => {
     expect(JSON.parse(lines[1]!).rate_limit_info.number_of_dropped_process_events).toBe('3');
   });
 
+  test('what a lost line told of is told again', async () => {
+    const path = join(folder(), 'events.json');
+    const sink = await openJsonFile(path, { output: { lossLine: jsonLossLine('node-1') } });
+    await write(sink, ['before']);
+    await sleep(300);
+    await write(sink, ['seen']);
+    rmSync(path);
+    sink.output.appendNotice(jsonLossLine('node-1')(20), 20);
+    await write(sink, ['lost too']);
+    await sleep(300);
+    await writeAll(sink, ['after']);
+    expect(sink.output.counters().droppedLines.file_deleted).toBe(2);
+    const told = JSON.parse(readLines(path)[1]!).rate_limit_info.number_of_dropped_process_events;
+    expect(told).toBe('22');
+  });
+
+  test('deleted just before the end: what was in it is counted', async () => {
+    const path = join(folder(), 'events.json');
+    const messages: string[] = [];
+    const sink = await openJsonFile(path, { output: { report: (message) => messages.push(message) } });
+    await write(sink, ['lost', 'lost too']);
+    rmSync(path);
+    await writeAll(sink, []);
+    expect(sink.output.counters().droppedLines.file_deleted).toBe(2);
+    expect(messages).toEqual([`${path}: 2 events were lost`]);
+  });
+
   test('emptied in place: no hole', async () => {
     const path = join(folder(), 'events.json');
     const sink = await openJsonFile(path);
@@ -140,7 +167,9 @@ describe('rotation', () => {
     const file = { maxBytes: 20_000, maxBackups: 0, compress: true, mode: 0o640 };
     const sink = await openJsonFile(path, { file, output: { batchBytes: 3000 } });
     const lines = numbered(8000);
+    const before = process.umask(0o077);
     await writeAll(sink, lines);
+    process.umask(before);
     const backups = backupsOf(path);
     expect(backups.length).toBeGreaterThan(3);
     expect(backups.every((name) => /-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}\.log\.gz$/.test(name))).toBe(true);
@@ -175,13 +204,27 @@ describe('rotation', () => {
     writeFileSync(backup, 'whole\n');
     writeFileSync(`${backup}.gz.tmp`, 'half');
     writeFileSync(path.replace('.log', '-unrelated.log'), 'not ours\n');
+    /* Another output of this folder is compressing it. */
+    writeFileSync(path.replace('.log', '-other-2026-01-01T00-00-00.000.log.gz.tmp'), 'not ours\n');
     await writeAll(await openJsonFile(path, { file: { maxBytes: 100, compress: true } }), ['x']);
     expect(readdirSync(join(path, '..')).sort()).toEqual([
       'events-2026-01-01T00-00-00.000.log.gz',
+      'events-other-2026-01-01T00-00-00.000.log.gz.tmp',
       'events-unrelated.log',
       'events.log',
     ]);
     expect(gunzipSync(readFileSync(`${backup}.gz`)).toString()).toBe('whole\n');
+  });
+
+  test('a backup that takes long to compress does not delay the end', async () => {
+    const path = join(folder(), 'events.log');
+    const backup = path.replace('.log', '-2026-01-01T00-00-00.000.log');
+    writeFileSync(backup, randomText(80_000_000));
+    const messages: string[] = [];
+    const sink = await openJsonFile(path, fileOptions(messages, { maxBytes: 1e9, compress: true }));
+    await writeAll(sink, ['x']);
+    expect(readdirSync(join(path, '..')).sort()).toEqual(['events-2026-01-01T00-00-00.000.log', 'events.log']);
+    expect(messages).toEqual([]);
   });
 
   test('a folder that became read-only: goes on in the same file and says so', async ({ skip }) => {
@@ -242,7 +285,11 @@ describe('places that take nothing', () => {
     expect(lines.at(-1)).toBe('the end');
     const missing = Number(JSON.parse(told[0]!).rate_limit_info.number_of_dropped_process_events);
     expect(lines.filter((text) => text.length === 499).length + missing).toBe(2000);
-    expect(messages.slice(1)).toEqual([`${path}: writing works again`, `${path}: ${missing} events were lost`]);
+    expect(messages.slice(1)).toEqual([
+      `${path}: the buffer of 200000 bytes is full; events are dropped`,
+      `${path}: writing works again`,
+      `${path}: ${missing} events were lost`,
+    ]);
   });
 
   test('a disk that is full at the start and until the end: no torn line stays', async ({ skip }) => {

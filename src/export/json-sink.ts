@@ -117,7 +117,7 @@ export class JsonSink<Output extends LineOutput = LineOutput> implements LineSin
     const dropped = this.rateLimited - this.#toldOfLimit;
     if (dropped === 0 || this.#lossLine === undefined) return;
     this.#toldOfLimit = this.rateLimited;
-    this.output.appendNotice(this.#lossLine(dropped));
+    this.output.appendNotice(this.#lossLine(dropped), dropped);
     this.output.flush();
   }
 }

@@ -13,8 +13,8 @@ export interface LineOutput {
   /** Lends a place for the next line, as a sink does. */
   lend?(): LinePlace | undefined;
   takeLine?(place: LinePlace, end: number): void;
-  /** Takes a line that is about the events and not one of them. */
-  appendNotice(line: Buffer): void;
+  /** Takes a line that says how many events are missing. */
+  appendNotice(line: Buffer, missing: number): void;
   /** Says that nothing more comes for the moment. */
   flush(): void;
   /** Whether events should rather wait in the ring for a little. */
@@ -29,12 +29,13 @@ export interface LineOutput {
 export interface OutputCounters<DropReason extends string = string> {
   readonly writtenBytes: number;
   readonly writtenLines: number;
-  /** Lines about missing events: they count as lines above and below. */
+  /** Of those lines, the ones that are about missing events. */
   readonly notices: number;
   /** Writes that failed, for reasons other than a full pipe. */
   readonly failures: number;
   /** Deliveries that were tried again. */
   readonly retries: number;
+  /** Events that were dropped, by reason. */
   readonly droppedLines: Readonly<Record<DropReason, number>>;
   readonly waitingBytes: number;
   /** When the last line was written, in milliseconds since 1970; 0 before that. */

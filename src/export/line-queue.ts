@@ -132,10 +132,16 @@ export class LineQueue {
     this.bytes += torn;
   }
 
-  /** Forgets everything; returns how many lines that were, one written in part included. */
-  clear(): number {
+  /** Lines that wait, one written in part included. */
+  get lines(): number {
     let lines = 0;
     for (const chunk of this.#chunks) lines += chunk.lines;
+    return lines;
+  }
+
+  /** Forgets everything; returns how many lines that were. */
+  clear(): number {
+    const { lines } = this;
     this.#chunks.length = 0;
     this.#last = undefined;
     this.bytes = 0;
@@ -193,7 +199,8 @@ function lineStart({ bytes, start }: Chunk): number {
   return start === 0 ? 0 : bytes.lastIndexOf(NEWLINE, start - 1) + 1;
 }
 
-function countLines(bytes: Buffer, start: number, end: number): number {
+/** Lines that end in `bytes[start .. end]`. */
+export function countLines(bytes: Buffer, start: number, end: number): number {
   let lines = 0;
   for (
     let index = bytes.indexOf(NEWLINE, start);

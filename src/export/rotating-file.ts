@@ -1,7 +1,7 @@
 import fs, { constants, promises as fsPromises, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 import { nextBackupPath, tidyBackups } from './backup-files.ts';
-import { type PendingPart, viewsOf } from './line-queue.ts';
+import { countLines, type PendingPart, viewsOf } from './line-queue.ts';
 import type { OutputDevice } from './output-device.ts';
 
 export interface RotatingFileOptions {
@@ -56,6 +56,7 @@ export class RotatingFile implements OutputDevice {
   #reopenWanted = false;
   #tidying: Promise<void> | undefined;
   #tidyAgain = false;
+  readonly #ending = new AbortController();
   #failedBefore = new Set<string>();
   /** The operation in progress; the next one waits for it. */
   #last: Promise<unknown> = Promise.resolve();
@@ -121,9 +122,12 @@ export class RotatingFile implements OutputDevice {
       if (file === undefined) return;
       this.#file = undefined;
       if (tornBytes > 0 && file.isRegular) await ftruncate(file.fd, file.bytes - tornBytes).catch(() => {});
+      await this.#countIfDeleted(file);
       await close(file.fd);
     });
+    const impatience = setTimeout(() => this.#ending.abort(), tidyTimeoutMs);
     while (this.#tidying !== undefined) await this.#tidying;
+    clearTimeout(impatience);
   }
 
   #startTimer(): void {
@@ -183,7 +187,7 @@ export class RotatingFile implements OutputDevice {
     for (const { bytes, start, end, lines } of parts) {
       const size = Math.min(rest, end - start);
       this.#atLineStart = bytes[start + size - 1] === NEWLINE;
-      this.#uncheckedLines += lines;
+      this.#uncheckedLines += size === end - start ? lines : countLines(bytes, start, start + size);
       rest -= size;
       if (rest === 0) return;
     }
@@ -212,9 +216,14 @@ export class RotatingFile implements OutputDevice {
       this.#uncheckedLines = 0;
       return;
     }
-    if (!same && file.isRegular && (await fstat(file.fd)).nlink === 0) this.onLost?.(this.#uncheckedLines);
+    if (!same) await this.#countIfDeleted(file);
     await this.#leave(file);
     this.#reopenings++;
+  }
+
+  async #countIfDeleted(file: OpenFile): Promise<void> {
+    if (this.#uncheckedLines > 0 && file.isRegular && (await fstat(file.fd)).nlink === 0)
+      this.onLost?.(this.#uncheckedLines);
   }
 
   async #leave(file: OpenFile): Promise<void> {
@@ -302,7 +311,8 @@ export class RotatingFile implements OutputDevice {
       return;
     }
     const { maxBackups = 0, compress = false, mode = defaultMode } = this.#options;
-    this.#tidying = tidyBackups(this.name, { maxBackups, compress, mode }).then(
+    const { signal } = this.#ending;
+    this.#tidying = tidyBackups(this.name, { maxBackups, compress, mode, signal }).then(
       () => this.#tidied(),
       (error: unknown) => this.#tidied(error),
     );
@@ -311,12 +321,12 @@ export class RotatingFile implements OutputDevice {
   #tidied(error?: unknown): void {
     this.#tidying = undefined;
     if (error === undefined) this.#failedBefore.delete('backups');
-    else
+    else if (!this.#ending.signal.aborted)
       this.#sayOnce(
         'backups',
         `cannot delete or compress older files (${codeOf(error)}); tried again at each rotation`,
       );
-    if (!this.#tidyAgain) return;
+    if (!this.#tidyAgain || this.#ending.signal.aborted) return;
     this.#tidyAgain = false;
     this.#tidy();
   }
@@ -380,3 +390,5 @@ const defaultMode = 0o600;
 /** Lines written to a file that was deleted within this time before they were written are lost, and counted. */
 const checkIntervalMs = 250;
 const rotationRetryMs = 10_000;
+/** What is not compressed at the end by then is compressed by the next agent. */
+const tidyTimeoutMs = 500;

@@ -24,8 +24,6 @@ export class OtlpDestination implements Destination {
   readonly #userAgent: string;
   readonly #report: (message: string) => void;
   #transport: Promise<OtlpTransport> | undefined;
-  /** Of what is in front of that which the receiver has not taken yet. */
-  #rejectedBefore: Pick<Taken, 'rejected' | 'reason'> = nothing;
   #lastWarning = '';
   /** Records of one request: half as many after one that was not answered in time, until all goes well again. */
   #perRequest = Number.POSITIVE_INFINITY;
@@ -46,17 +44,15 @@ export class OtlpDestination implements Destination {
   async deliver(batch: readonly Message[], signal: AbortSignal): Promise<Delivery> {
     const { timeoutMs } = this.#settings;
     const limited = timeoutMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const { rejected, reason } = this.#rejectedBefore;
-    const taken = { messages: 0, rejected, reason };
+    const taken = { messages: 0, rejected: 0, reason: '' };
     try {
       for (const part of partsOf(batch, this.#perRequest)) await this.#export(part, limited, taken);
     } catch (error) {
-      this.#rejectedBefore = taken;
       if (limited.aborted) this.#perRequest = Math.max(1, Math.min(this.#perRequest, batch.length) >> 1);
       const { message, retryAfterMs } = error as OtlpFailure;
-      throw new DestinationError(message, { retryable: true, retryAfterMs, delivered: taken.messages, cause: error });
+      const { messages: delivered, rejected } = taken;
+      throw new DestinationError(message, { retryable: true, retryAfterMs, delivered, rejected, cause: error });
     }
-    this.#rejectedBefore = nothing;
     this.#perRequest *= 2;
     return { rejected: taken.rejected, ...(taken.rejected > 0 && { reason: taken.reason }) };
   }
@@ -104,8 +100,6 @@ export class OtlpDestination implements Destination {
 function* partsOf(batch: readonly Message[], size: number): Generator<readonly Message[]> {
   for (let start = 0; start < batch.length; start += size) yield batch.slice(start, start + size);
 }
-
-const nothing = { rejected: 0, reason: '' };
 
 interface Taken {
   messages: number;

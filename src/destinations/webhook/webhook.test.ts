@@ -63,6 +63,22 @@ describe('webhook', () => {
     expect(await failureOf(deliver(8))).toMatchObject({ retryable: true, delivered: 4 });
   });
 
+  test('a receiver that fails behind a half of which it refused some gets neither again', async () => {
+    await receive((body) => (body.length > 20 || body.includes('"n":1') ? 413 : body.includes('"n":4') ? 503 : 200));
+    expect(await failureOf(deliver(8))).toMatchObject({ retryable: true, delivered: 4, rejected: 1 });
+  });
+
+  test('an answer that never ends is an answer', async () => {
+    await receive([200]);
+    server!.removeAllListeners('request').on('request', (request, response) => {
+      request.resume();
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('x'.repeat(65_536)), 1);
+      response.on('close', () => clearInterval(timer));
+    });
+    expect(await deliver(1, AbortSignal.timeout(10_000))).toEqual({ rejected: 0 });
+  });
+
   test('nobody there, and nobody who answers in time', async () => {
     await receive([200]);
     server!.close();

@@ -80,13 +80,13 @@ class WebhookDestination implements Destination {
       const reason = first.reason ?? second.reason;
       return { rejected: first.rejected + second.rejected, ...(reason !== undefined && { reason }) };
     } catch (error) {
-      /* The receiver has the first half; which of it, when it refused some, cannot be said any more. */
-      if (!(error instanceof DestinationError) || first.rejected > 0) throw error;
-      const { message, retryable, retryAfterMs } = error;
-      throw new DestinationError(message, {
-        retryable,
-        retryAfterMs,
-        delivered: middle + error.delivered,
+      /* The receiver has dealt with the first half. */
+      const known = error instanceof DestinationError ? error : { delivered: 0, rejected: 0, retryAfterMs: undefined };
+      throw new DestinationError((error as Error).message, {
+        retryable: true,
+        retryAfterMs: known.retryAfterMs,
+        delivered: middle + known.delivered,
+        rejected: first.rejected + known.rejected,
         cause: error,
       });
     }
@@ -98,7 +98,7 @@ class WebhookDestination implements Destination {
       return await this.deliver(batch, signal);
     } catch (error) {
       if (!(error instanceof DestinationError) || error.retryable) throw error;
-      return { rejected: batch.length - error.delivered, reason: error.message };
+      return { rejected: batch.length - error.delivered + error.rejected, reason: error.message };
     }
   }
 
