@@ -9,10 +9,12 @@ import type { SyslogTransport } from './syslog-transport.ts';
 /** Datagrams to a local receiver, which takes each or says that it has no room. */
 export class UnixDatagramTransport implements SyslogTransport {
   /** Less than the system's usual buffer of a socket, `net.core.wmem_default`. */
-  readonly maxMessageBytes = 128 * 1024;
+  maxMessageBytes = 128 * 1024;
   readonly #path: string;
   readonly #window: ResendWindow;
   #socket: UnixDatagram | undefined;
+  /** What the receiver before had not read yet, as far as this one has not got it. */
+  #owed: readonly Buffer[] = [];
 
   constructor(path: string, window: ResendWindow) {
     this.#path = path;
@@ -22,10 +24,9 @@ export class UnixDatagramTransport implements SyslogTransport {
   async send(messages: readonly Buffer[], signal: AbortSignal): Promise<void> {
     if (this.#socket === undefined) {
       this.#socket = new UnixDatagram(this.#path);
-      /* What the receiver before had not read yet. */
-      await this.#sendAll(this.#window.frames(), signal);
-      this.#window.sentAgain(performance.now());
+      this.#owed = this.#window.frames();
     }
+    if (this.#owed.length > 0) await this.#repay(signal);
     await this.#sendAll(messages, signal, (message) => this.#window.add([message], performance.now()));
   }
 
@@ -34,7 +35,19 @@ export class UnixDatagramTransport implements SyslogTransport {
     this.#socket = undefined;
   }
 
-  async #sendAll(messages: readonly Buffer[], signal: AbortSignal, sent = (_message: Buffer): void => {}) {
+  async #repay(signal: AbortSignal): Promise<void> {
+    let sent = 0;
+    try {
+      await this.#sendAll(this.#owed, signal, () => sent++);
+    } catch (error) {
+      throw new DestinationError((error as Error).message, { retryable: true, cause: error });
+    } finally {
+      this.#owed = this.#owed.slice(sent);
+    }
+    this.#window.sentAgain(performance.now());
+  }
+
+  async #sendAll(messages: readonly Buffer[], signal: AbortSignal, sent: (message: Buffer) => void): Promise<void> {
     let delivered = 0;
     try {
       for (const message of messages) {
@@ -43,11 +56,18 @@ export class UnixDatagramTransport implements SyslogTransport {
         delivered++;
       }
     } catch (error) {
-      this.#socket?.close();
-      this.#socket = undefined;
-      this.#window.connectionEnded(false, performance.now());
-      throw new DestinationError((error as Error).message, { retryable: true, delivered, cause: error });
+      /* One that only is slow still has everything. */
+      if (!signal.aborted) this.#disconnect();
+      if (codeOf(error) === 'EMSGSIZE') this.maxMessageBytes = messages[delivered]!.length - 1;
+      const text = signal.aborted ? 'the receiver does not read' : (error as Error).message;
+      throw new DestinationError(text, { retryable: true, delivered, cause: error });
     }
+  }
+
+  #disconnect(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+    this.#window.connectionEnded(false, performance.now());
   }
 }
 
@@ -61,6 +81,10 @@ export class UdpTransport implements SyslogTransport {
   readonly #host: string;
   readonly #port: number;
   #socket: Socket | undefined;
+  /** A refusal of an earlier datagram. */
+  #refusal: Error | undefined;
+  /** So many times nobody listened: the next of the name's addresses has its turn. */
+  #refusals = 0;
 
   constructor(host: string, port: number) {
     this.#host = host;
@@ -73,11 +97,17 @@ export class UdpTransport implements SyslogTransport {
     try {
       for (const message of messages) {
         signal.throwIfAborted();
+        if (this.#refusal !== undefined) throw this.#refusal;
         await sendDatagram(this.#socket, message);
         delivered++;
       }
     } catch (error) {
       await this.close();
+      /* It is the one before that was refused. */
+      if (codeOf(error) === 'ECONNREFUSED') {
+        delivered = Math.max(0, delivered - 1);
+        this.#refusals++;
+      }
       throw new DestinationError((error as Error).message, { retryable: true, delivered, cause: error });
     }
   }
@@ -88,14 +118,24 @@ export class UdpTransport implements SyslogTransport {
   }
 
   async #open(): Promise<Socket> {
-    const { address, family } = await lookup(this.#host);
+    const addresses = await lookup(this.#host, { all: true });
+    const { address, family } = addresses[this.#refusals % addresses.length]!;
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.once('error', reject).connect(this.#port, address, resolve);
-    await promise;
+    /* The callback gets an error too, which the types do not know. */
+    const connected = (error?: Error | null): void => (error ? reject(error) : resolve());
+    socket.once('error', reject).connect(this.#port, address, connected);
+    try {
+      await promise;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     socket.off('error', reject);
-    /* A refusal of an earlier datagram comes as an event; the next `send` fails with it as well. */
-    socket.on('error', () => {}).unref();
+    this.#refusal = undefined;
+    socket.unref().on('error', (error) => {
+      this.#refusal = error;
+    });
     return socket;
   }
 }
@@ -104,6 +144,10 @@ function sendDatagram(socket: Socket, message: Buffer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.send(message, (error) => (error === null ? resolve() : reject(error)));
   return promise;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
 
 /** A receiver's queue has as few as ten places (`net.unix.max_dgram_qlen`). */

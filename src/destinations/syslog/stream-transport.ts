@@ -1,5 +1,6 @@
 import { createConnection, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { DestinationError } from '../destination.ts';
 import { type TlsConfig, tlsOptions } from '../tls-keys.ts';
 import type { ResendWindow } from './resend-window.ts';
 import type { SyslogAddress } from './syslog-address.ts';
@@ -36,8 +37,7 @@ export class StreamTransport implements SyslogTransport {
     const frames = messages.map((message) => frameOf(message, this.#options.framing));
     return this.#exclusive(async () => {
       const connection = await this.#connected(signal);
-      await connection.write(frames, signal);
-      this.#window.add(frames, performance.now());
+      await connection.write(frames, signal, (taken) => this.#window.add(taken, performance.now()));
     });
   }
 
@@ -46,25 +46,31 @@ export class StreamTransport implements SyslogTransport {
     this.#isClosed = true;
     clearTimeout(this.#resendTimer);
     await this.#exclusive(async () => {
-      if (this.#connection === undefined && this.#window.size > 0) await this.#connected(signal).catch(() => {});
+      if (this.#window.size > 0) await this.#connected(signal).catch(() => {});
     });
-    const inOrder = (await this.#connection?.end(signal)) ?? true;
+    const connection = this.#connection;
+    const inOrder = connection !== undefined && !connection.owesFrames && (await connection.end(signal));
     this.#window.connectionEnded(inOrder, performance.now());
     if (this.#window.size > 0 && !inOrder)
       this.#options.report(`up to ${this.#window.size} events that were sent may not have arrived`);
   }
 
+  /** A connection on which everything was sent again that the one before may have lost. */
   async #connected(signal: AbortSignal): Promise<Connection> {
-    if (this.#connection !== undefined) return this.#connection;
+    const connection = this.#connection ?? (await this.#open(signal));
+    if (connection.owesFrames) {
+      await connection.repay(signal);
+      this.#window.sentAgain(performance.now());
+    }
+    return connection;
+  }
+
+  async #open(signal: AbortSignal): Promise<Connection> {
     clearTimeout(this.#resendTimer);
     const connection = await Connection.open(this.#options, signal);
     connection.onEnd = (inOrder) => this.#ended(connection, inOrder);
+    connection.owe(this.#window.frames());
     this.#connection = connection;
-    const frames = this.#window.frames();
-    if (frames.length > 0) {
-      await connection.write(frames, signal);
-      this.#window.sentAgain(performance.now());
-    }
     return connection;
   }
 
@@ -100,7 +106,10 @@ class Connection {
   /** What ended it, unless the receiver ended it in order. */
   #error: Error | undefined;
   #isInOrder = false;
+  /** The piece that the system has not taken yet. */
+  #pending: Promise<void> | undefined;
   #failWrite: ((error: Error) => void) | undefined;
+  #owed: readonly Buffer[] = [];
 
   private constructor(socket: Socket) {
     this.#socket = socket;
@@ -142,29 +151,121 @@ class Connection {
     return promise;
   }
 
-  /** Resolves when the system has taken all frames. */
-  async write(frames: readonly Buffer[], signal: AbortSignal): Promise<void> {
+  /** Frames of an earlier connection, which `repay` sends. */
+  owe(frames: readonly Buffer[]): void {
+    this.#owed = frames;
+  }
+
+  get owesFrames(): boolean {
+    return this.#owed.length > 0;
+  }
+
+  /** Rejects like `write`, but goes on from where it was when it is called again. */
+  async repay(signal: AbortSignal): Promise<void> {
+    let sent = 0;
+    try {
+      await this.write(this.#owed, signal, (frames) => {
+        sent += frames.length;
+      });
+    } catch (error) {
+      throw new DestinationError((error as Error).message, { retryable: true, cause: error });
+    } finally {
+      this.#owed = this.#owed.slice(sent);
+    }
+  }
+
+  /**
+   * Resolves when the system has taken all frames, of which `taken` is told as it happens. When `signal` is aborted, a
+   * connection that took something meanwhile stays as it is, with a piece under way that counts as taken; one that took
+   * nothing is ended. Rejects with a DestinationError that says how many were taken.
+   */
+  async write(
+    frames: readonly Buffer[],
+    signal: AbortSignal,
+    taken: (frames: readonly Buffer[]) => void,
+  ): Promise<void> {
+    let delivered = 0;
+    const take = (piece: readonly Buffer[]): void => {
+      delivered += piece.length;
+      taken(piece);
+    };
+    let underWay: readonly Buffer[] = [];
+    let hasMoved = false;
+    try {
+      for (const piece of [...piecesOf(frames), []]) {
+        if (this.#pending !== undefined) {
+          await unlessAborted(this.#pending, signal);
+          this.#pending = undefined;
+          hasMoved = true;
+          take(underWay);
+        }
+        underWay = piece;
+        if (piece.length > 0) this.#pending = this.#writePiece(piece);
+      }
+    } catch (error) {
+      if (error === tooLate && hasMoved) {
+        take(underWay);
+        throw new DestinationError('the receiver takes little', { retryable: true, delivered });
+      }
+      const reason = error === tooLate ? new Error('the receiver takes nothing') : (error as Error);
+      await this.#destroy(reason);
+      throw new DestinationError(reason.message, { retryable: true, delivered, cause: reason });
+    }
+  }
+
+  /** Resolves when the connection is gone: the next attempt opens another one. */
+  async #destroy(reason: Error): Promise<void> {
+    this.#socket.destroy(reason);
+    await this.#closed.promise;
+  }
+
+  #writePiece(frames: readonly Buffer[]): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const abort = (): void => void this.#socket.destroy(new Error('the receiver takes nothing'));
-    signal.addEventListener('abort', abort, { once: true });
     this.#failWrite = reject;
     this.#socket.write(Buffer.concat(frames), (error) => (error ? reject(error) : resolve()));
-    try {
-      await promise;
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    /* Nobody may be waiting for it when it fails. */
+    promise.catch(() => {});
+    return promise;
   }
 
   /** Ends it; resolves to whether the receiver did so too, after reading everything. */
   async end(signal: AbortSignal): Promise<boolean> {
     const abort = (): void => void this.#socket.destroy(new Error('the receiver does not end the connection'));
     signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
     this.#socket.ref();
     this.#socket.end();
     await this.#closed.promise;
     signal.removeEventListener('abort', abort);
     return this.#isInOrder;
+  }
+}
+
+/** Frames in pieces of some size, each of which the system takes as a whole or not. */
+function piecesOf(frames: readonly Buffer[]): Buffer[][] {
+  const pieces: Buffer[][] = [];
+  let bytes = pieceBytes;
+  for (const frame of frames) {
+    if (bytes >= pieceBytes) {
+      pieces.push([]);
+      bytes = 0;
+    }
+    pieces.at(-1)!.push(frame);
+    bytes += frame.length;
+  }
+  return pieces;
+}
+
+/** Rejects with `tooLate` when the signal comes first. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(tooLate);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }
 
@@ -183,6 +284,8 @@ function frameOf(message: Buffer, framing: 'octetCounting' | 'newline'): Buffer 
 }
 
 const newline = Buffer.from('\n');
+const pieceBytes = 128 * 1024;
+const tooLate = new Error('the time is over');
 const keepAliveMs = 30_000;
 const resendDelayMs = 1000;
 const resendTimeoutMs = 10_000;

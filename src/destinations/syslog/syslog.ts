@@ -92,7 +92,7 @@ class SyslogDestination implements Destination {
     try {
       if (messages.length > 0) await this.#send(messages, signal);
     } catch (error) {
-      throw messages.length === all.length ? error : wholeBatchFailed(error as Error);
+      throw failureAmong(all, messages, error as Error);
     }
     const rejected = all.length - messages.length;
     return rejected === 0 ? deliveredAll : { rejected, reason: `longer than ${limit} bytes` };
@@ -134,9 +134,16 @@ class SyslogDestination implements Destination {
   }
 }
 
-/** Which messages of the batch those are that were sent before a failure is not known when others were left out. */
-function wholeBatchFailed(error: Error): DestinationError {
-  return new DestinationError(error.message, { retryable: true, cause: error });
+/** The failure to send `messages` as one of `all`, some of which were left out. */
+function failureAmong(all: readonly Buffer[], messages: readonly Buffer[], error: Error): DestinationError {
+  const sent = error instanceof DestinationError ? error.delivered : 0;
+  const delivered = sent === 0 ? 0 : all.indexOf(messages[sent - 1]!) + 1;
+  return new DestinationError(error.message, {
+    retryable: true,
+    delivered,
+    rejected: delivered - sent,
+    cause: error,
+  });
 }
 
 const closeTimeoutMs = 1000;
