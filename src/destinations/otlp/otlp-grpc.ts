@@ -31,7 +31,7 @@ export class OtlpGrpc implements OtlpTransport {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
     const call = this.#client.makeUnaryRequest(exportPath, asBuffer, asBuffer, request, metadata, (error, response) => {
       if (error === null) resolve(response!);
-      else reject(this.#failureOf(error));
+      else reject(this.#failureOf(error, signal));
     });
     const cancel = (): void => call.cancel();
     if (signal.aborted) cancel();
@@ -44,10 +44,13 @@ export class OtlpGrpc implements OtlpTransport {
     this.#client = undefined;
   }
 
-  /** The next attempt does not wait for the channel's own pause, and reads certificates again. */
-  #failureOf(error: ServiceError): OtlpFailure {
-    if (error.code === status.UNAVAILABLE) this.close();
-    return failureOf(error);
+  /**
+   * The next attempt does not wait for the channel's own pause, reads certificates again, and does not use a connection
+   * whose other end may have vanished.
+   */
+  #failureOf(error: ServiceError, signal: AbortSignal): OtlpFailure {
+    if (error.code === status.UNAVAILABLE || signal.aborted) this.close();
+    return signal.aborted ? new OtlpFailure('no answer in time', 'try_again') : failureOf(error);
   }
 }
 

@@ -47,7 +47,8 @@ test.each<[Record<string, string>, string]>([
   [{ PROTOCOL: 'http/json' }, 'OTEL_EXPORTER_OTLP_PROTOCOL: http/json is not supported; use http/protobuf'],
   [{ LOGS_PROTOCOL: 'soap' }, 'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: "soap" is not one of http/protobuf, grpc, http/json'],
   [{ COMPRESSION: 'zip' }, 'OTEL_EXPORTER_OTLP_COMPRESSION: "zip" is not one of none, gzip'],
-  [{ TIMEOUT: 'soon' }, 'OTEL_EXPORTER_OTLP_TIMEOUT: "soon" is not a number of milliseconds'],
+  [{ TIMEOUT: 'soon' }, 'OTEL_EXPORTER_OTLP_TIMEOUT: "soon" is not a number of milliseconds from 1 to 2147483647'],
+  [{ TIMEOUT: '1e12' }, 'OTEL_EXPORTER_OTLP_TIMEOUT: "1e12" is not a number of milliseconds from 1 to 2147483647'],
   [{ ENDPOINT: 'ftp://x' }, 'OTEL_EXPORTER_OTLP_ENDPOINT: "ftp://x" is not a URL of http or https'],
   [{ HEADERS: 'secrets-go-here' }, 'OTEL_EXPORTER_OTLP_HEADERS: "secrets-"... is not NAME=VALUE'],
 ])('%o is refused', (variables, message) => {

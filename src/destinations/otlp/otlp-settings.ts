@@ -115,9 +115,11 @@ function timeout(environment: Environment): number | undefined {
   const found = variable(environment, 'TIMEOUT');
   if (found === undefined) return undefined;
   const milliseconds = Number(found.value);
-  if (!(milliseconds > 0))
-    throw new Error(`${found.name}: ${JSON.stringify(found.value)} is not a number of milliseconds`);
-  return milliseconds;
+  if (!(milliseconds > 0 && milliseconds <= longestTimerMs))
+    throw new Error(
+      `${found.name}: ${JSON.stringify(found.value)} is not a number of milliseconds from 1 to ${longestTimerMs}`,
+    );
+  return Math.ceil(milliseconds);
 }
 
 function tlsOfEnvironment(environment: Environment): TlsConfig {
@@ -155,5 +157,6 @@ function variable(
   return undefined;
 }
 
+const longestTimerMs = 2 ** 31 - 1;
 const prefix = 'OTEL_EXPORTER_OTLP_';
 const logsPath = '/v1/logs';

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -120,14 +122,18 @@ describe.each(['http/protobuf', 'grpc'] as const)('%s', (protocol) => {
     await destination.close();
   });
 
-  test('says what was taken before a failure, and what was rejected of it later', async () => {
+  test('says what was taken before a failure, and what was rejected of that', async () => {
     await using receiver = await startOtlpReceiver(protocol);
     const answers = [{ status: tooLarge }, { rejected: 1, message: 'bad' }, { status: unavailable }];
     receiver.answer = () => answers.shift() ?? {};
     const destination = await open(protocol, receiver.port);
     const batch = exits(0, 8);
-    await expect(destination.deliver(batch, never)).rejects.toMatchObject({ retryable: true, delivered: 4 });
-    expect(await destination.deliver(batch.slice(4), never)).toEqual({ rejected: 1, reason: 'bad' });
+    await expect(destination.deliver(batch, never)).rejects.toMatchObject({
+      retryable: true,
+      delivered: 4,
+      rejected: 1,
+    });
+    expect(await destination.deliver(batch.slice(4), never)).toEqual({ rejected: 0 });
     expect(receiver.records.map(pidOf)).toEqual(range(1, 7));
     await destination.close();
   });
@@ -157,6 +163,17 @@ describe.each(['http/protobuf', 'grpc'] as const)('%s', (protocol) => {
     await receiver.start();
     expect(await destination.deliver(exits(1, 1), never)).toEqual({ rejected: 0 });
     expect(receiver.records.map(pidOf)).toEqual([0, 1]);
+    await destination.close();
+  });
+
+  test('opens a new connection when one gets no answer: its other end may have vanished', async () => {
+    await using receiver = await startOtlpReceiver(protocol);
+    await using relay = await startRelay(receiver.port);
+    const destination = await open(protocol, relay.port);
+    await destination.deliver(exits(0, 1), never);
+    relay.freeze();
+    await expect(destination.deliver(exits(1, 1), AbortSignal.timeout(300))).rejects.toThrow('no answer in time');
+    expect(await destination.deliver(exits(1, 1), AbortSignal.timeout(10_000))).toEqual({ rejected: 0 });
     await destination.close();
   });
 
@@ -338,6 +355,37 @@ function open(protocol: 'http/protobuf' | 'grpc', port: number, settings: Partia
     version: '1.2.3',
     report: (text) => reports.push(text),
   });
+}
+
+/** Relays connections to a port; those that are open when it freezes stay open and carry nothing any more. */
+async function startRelay(port: number) {
+  const open = new Set<Socket>();
+  const frozen = new WeakSet<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1');
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(from);
+      from.on('error', () => {}).on('close', () => to.destroy());
+      from.on('data', (bytes) => {
+        if (!frozen.has(from)) to.write(bytes);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze: () => {
+      for (const socket of open) frozen.add(socket);
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of open) socket.destroy();
+      server.close();
+    },
+  };
 }
 
 /** `google.rpc.Status` with a `RetryInfo`. */
