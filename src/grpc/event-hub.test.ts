@@ -152,6 +152,18 @@ describe('EventHub', () => {
     slow.client.close();
   });
 
+  test('the loss is reported at the end, whatever still waits', async () => {
+    const { test1, hub, emit } = await serveEvents(64 * 1024);
+    const slow = await read(test1.socket);
+    await until(() => hub.counters().clients === 1);
+    emit(5000);
+    hub.close();
+    await test1.server.close();
+    await until(() => slow.lost > 0);
+    expect(slow.pids.length + slow.lost).toBe(5000);
+    slow.client.close();
+  });
+
   test('what is written at the end arrives before the call ends', async () => {
     const { test1, hub, emit } = await serveEvents(1024 * 1024);
     const reader = await read(test1.socket);

@@ -105,6 +105,7 @@ export class EventHub implements TypedSink {
   close(): void {
     for (const { stream, aggregator } of this.#subscribers) {
       aggregator?.flush();
+      if (stream.unreported > 0) this.#tellLoss(stream);
       stream.end();
     }
   }
@@ -118,12 +119,16 @@ export class EventHub implements TypedSink {
   /** Tells a client that keeps up again what it missed, in front of the next event; false when it does not yet. */
   #reportLoss(stream: EventStream): boolean {
     if (!stream.hasRecovered) return false;
+    this.#tellLoss(stream);
+    return true;
+  }
+
+  #tellLoss(stream: EventStream): void {
     const encoder = this.#encoder!;
     const { unreported: dropped } = stream;
     encoder.encode({ kind: 'rateLimit', dropped, ktimeLow: this.#ktimeLow, ktimeHigh: this.#ktimeHigh });
     stream.unreported = 0;
     stream.appendNotice(encoder.writer.buffer, encoder.writer.length);
-    return true;
   }
 
   #unsubscribe(client: Client): void {

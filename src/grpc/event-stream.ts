@@ -41,9 +41,9 @@ export class EventStream {
     else this.drop();
   }
 
-  /** Takes a message about events; it has no number. */
+  /** Takes a message about missing events; it has no number, and always fits. */
   appendNotice(bytes: Buffer, length: number): void {
-    this.#add(bytes, length, empty);
+    this.#add(bytes, length, empty, this.#options.maxBytes + noticeBytes);
   }
 
   /** Counts an event as dropped. */
@@ -94,10 +94,10 @@ export class EventStream {
   }
 
   /** False when there is no room. `more`: further fields of the message. */
-  #add(bytes: Buffer, length: number, more: Buffer): boolean {
+  #add(bytes: Buffer, length: number, more: Buffer, maxBytes = this.#options.maxBytes): boolean {
     const size = length + more.length;
     const needed = this.#length + frameHeaderBytes + size;
-    if (this.#closed || !this.#reserve(needed)) return false;
+    if (this.#closed || !this.#reserve(needed, maxBytes)) return false;
     const start = this.#length + frameHeaderBytes;
     writeFrameHeader(this.#waiting, this.#length, size);
     bytes.copy(this.#waiting, start, 0, length);
@@ -107,10 +107,10 @@ export class EventStream {
     return true;
   }
 
-  #reserve(needed: number): boolean {
+  #reserve(needed: number, maxBytes: number): boolean {
     if (needed <= this.#waiting.length) return true;
-    if (needed > this.#options.maxBytes) return false;
-    const size = Math.min(Math.max(needed, this.#waiting.length * 2, firstBytes), this.#options.maxBytes);
+    if (needed > maxBytes) return false;
+    const size = Math.min(Math.max(needed, this.#waiting.length * 2, firstBytes), maxBytes);
     const larger = Buffer.allocUnsafeSlow(size);
     this.#waiting.copy(larger, 0, 0, this.#length);
     this.#waiting = larger;
@@ -129,6 +129,8 @@ const numberWriter = new ProtobufWriter(32);
 /** `GetEventsResponse.sequence` */
 const sequenceFieldNumber = 10_000;
 const empty = Buffer.alloc(0);
+/** More than a message about missing events has. */
+const noticeBytes = 1024;
 const firstBytes = 16 * 1024;
 /** Collected before it is sent without waiting for `flush`. */
 const batchBytes = 64 * 1024;

@@ -14,7 +14,7 @@ import type { ServedAgent } from './served-agent.ts';
 import type { CallHandler, ServerCall } from './server-call.ts';
 import { StatusError } from './status.ts';
 
-/** Clients of the event stream at one time; each may cost `maxWaitingBytes`. */
+/** Clients of the event stream at one time; each may cost `maxWaitingBytes`, and as much again on its way. */
 export const maxEventClients = 16;
 /** Bytes of events that wait for one client before events are dropped for it. */
 export const maxWaitingBytes: number = 32 * 1024 * 1024;
