@@ -12,7 +12,7 @@ async function open(name: string, aggregation: string): Promise<ConfiguredOutput
   const path = join(folder, `${name}.yaml`);
   const output = `{name: ${name}, type: file, path: ${folder}/${name}, sequenceNumbers: true, aggregation: ${aggregation}}`;
   writeFileSync(path, `outputs: [${output}]\n`);
-  const [opened] = await openConfiguredOutputs({
+  const { opened } = await openConfiguredOutputs({
     path,
     context: {},
     nodeName: 'n',
@@ -20,7 +20,7 @@ async function open(name: string, aggregation: string): Promise<ConfiguredOutput
     report: () => {},
     taken: [],
   });
-  return opened!;
+  return opened[0]!;
 }
 
 test('an output that a file describes joins equal events, and numbers what it writes', async () => {

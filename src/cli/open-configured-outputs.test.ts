@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { jsonLossLine } from '../export/loss-line.ts';
-import { type ConfiguredOutput, openConfiguredOutputs } from './open-configured-outputs.ts';
+import { type ConfiguredOutput, haveOutputsChanged, openConfiguredOutputs } from './open-configured-outputs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'jatai-configured-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -29,6 +29,19 @@ test('each output has its own filters, numbers and schema', async () => {
   expect(outputs[1]!.sink.rateLimited).toBe(1);
 });
 
+test('a small file is put aside before it exceeds its size', async () => {
+  const [small] = await open(`\n  - {name: small, type: file, path: ${folder}/small, maxSize: 4KiB, maxBackups: 0}`);
+  const line = Buffer.from(exec);
+  for (let event = 0; event < 100; event++) small!.sink.write(line, 0, line.length);
+  small!.sink.close();
+  await small!.sink.output.finished;
+  const sizes = readdirSync(folder)
+    .filter((name) => name.startsWith('small'))
+    .map((name) => statSync(join(folder, name)).size);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(4096);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(100 * line.length);
+});
+
 test('a filter that cannot be used is refused with its place', async () => {
   const filters = '{name: a, type: stdout, allowList: [{event_set: [PROCESS_EXEK]}]}';
   await expect(open(`\n  - ${filters}`)).rejects.toThrow(
@@ -42,7 +55,18 @@ test('a file that the command line writes to is refused', async () => {
   );
 });
 
-function open(outputs: string): Promise<ConfiguredOutput[]> {
+test('a file of outputs that is changed is noticed', async () => {
+  const { files } = await openAll('\n  - {name: a, type: stdout}');
+  expect(await haveOutputsChanged(files)).toBe(false);
+  writeFileSync(files.path, 'outputs: []\n');
+  expect(await haveOutputsChanged(files)).toBe(true);
+});
+
+async function open(outputs: string): Promise<readonly ConfiguredOutput[]> {
+  return (await openAll(outputs)).opened;
+}
+
+function openAll(outputs: string) {
   const path = join(folder, 'outputs.yaml');
   writeFileSync(path, `outputs:${outputs}\n`);
   return openConfiguredOutputs({

@@ -1,7 +1,8 @@
+import { resolve } from 'node:path';
 import type { DestinationContext } from '../destinations/destination.ts';
 import type { CommonOutput } from '../destinations/output-keys.ts';
 import type { DestinationOutputConfig, FileOutputConfig, OutputConfig } from '../destinations/read-outputs.ts';
-import { BufferedOutput, type OutputOptions } from '../export/buffered-output.ts';
+import { BufferedOutput, defaultBatchBytes, type OutputOptions } from '../export/buffered-output.ts';
 import { JsonSink, type JsonSinkOptions, lineInSchema } from '../export/json-sink.ts';
 import type { LineOutput } from '../export/line-output.ts';
 import { RotatingFile } from '../export/rotating-file.ts';
@@ -31,11 +32,26 @@ export interface ConfiguredOutputsInput {
   readonly taken?: readonly string[];
 }
 
+/** The files that outputs were read from. */
+export interface OutputFiles {
+  readonly path: string;
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** Whether the files are others now than they were when the outputs were opened. */
+export async function haveOutputsChanged({ path, texts }: OutputFiles): Promise<boolean> {
+  const { readOutputs } = await import('../destinations/read-outputs.ts');
+  const { texts: now } = await readOutputs(path);
+  return now.size !== texts.size || [...now].some(([file, text]) => texts.get(file) !== text);
+}
+
 /**
  * Opens what the files describe. Rejects with an InputError when there is a mistake in them, after it was shown, with a
  * FilterError, or with the system's error when a file cannot be opened.
  */
-export async function openConfiguredOutputs(input: ConfiguredOutputsInput): Promise<ConfiguredOutput[]> {
+export async function openConfiguredOutputs(
+  input: ConfiguredOutputsInput,
+): Promise<{ readonly opened: readonly ConfiguredOutput[]; readonly files: OutputFiles }> {
   const { readOutputs } = await import('../destinations/read-outputs.ts');
   const { outputs, diagnostics, texts } = await readOutputs(input.path);
   if (diagnostics.length > 0) {
@@ -45,14 +61,15 @@ export async function openConfiguredOutputs(input: ConfiguredOutputsInput): Prom
   for (const output of outputs) refuseTaken(output, input.taken ?? []);
   const opened: ConfiguredOutput[] = [];
   for (const output of outputs) opened.push({ name: output.common.name, sink: await openOutput(output, input) });
-  return opened;
+  return { opened, files: { path: input.path, texts } };
 }
 
 /** Lines of two outputs would come between each other. */
 function refuseTaken(output: OutputConfig, taken: readonly string[]): void {
   if (output.kind === 'destination') return;
   const place = output.kind === 'file' ? output.settings.path : 'standard output';
-  if (!taken.includes(place)) return;
+  const isTaken = output.kind === 'file' ? taken.some((one) => resolve(one) === resolve(place)) : taken.includes(place);
+  if (!isTaken) return;
   const where = `${output.file}:${output.line}:${output.column}`;
   throw new InputError(`${where}: an option of the command line writes to ${place} already`, 'Remove one of the two.');
 }
@@ -99,7 +116,9 @@ async function openFile({ settings }: FileOutputConfig, options: OutputOptions):
   const { path, permissions, maxSize, maxBackups, rotationInterval, compress } = settings;
   const rotation = { maxBytes: maxSize, maxBackups, intervalMs: rotationInterval, compress };
   const file = await RotatingFile.open(path, { mode: permissions, ...rotation, report: options.report! });
-  return new BufferedOutput(file, options);
+  /* It is between two batches that a file is put aside. */
+  const batchBytes = maxSize === 0 ? defaultBatchBytes : Math.min(defaultBatchBytes, maxSize);
+  return new BufferedOutput(file, { ...options, batchBytes });
 }
 
 async function openDestination(

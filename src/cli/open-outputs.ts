@@ -9,7 +9,7 @@ import { RotatingFile } from '../export/rotating-file.ts';
 import { stdoutOutput } from '../export/stdout.ts';
 import type { ObservedOutput } from '../metrics/sources.ts';
 import type { OutputFilters } from './filter-options.ts';
-import { openConfiguredOutputs } from './open-configured-outputs.ts';
+import { haveOutputsChanged, type OutputFiles, openConfiguredOutputs } from './open-configured-outputs.ts';
 import type { OutputSettings } from './output-options.ts';
 
 /** The sinks of a run and what is done to all of them. */
@@ -17,8 +17,8 @@ export interface Outputs {
   readonly sinks: readonly EventSink[];
   /** The file that was asked for. */
   readonly eventFile: RotatingFile | undefined;
-  /** Opens files again that somebody moved away. */
-  reopen(): void;
+  /** Opens files again that somebody moved away. Warns when the outputs are described otherwise than at the start. */
+  reload(): void;
   /** What each of them has done so far. */
   observe(): ObservedOutput[];
   /** Resolves when every closed sink has written what it can. */
@@ -70,17 +70,21 @@ export async function openOutputs(
     eventFile = await RotatingFile.open(path, { ...file, report });
     add(new JsonSink(new BufferedOutput(eventFile, output), sinkOptions));
   }
+  let described: OutputFiles | undefined;
   if (settings.outputsPath !== undefined) {
     const taken = opened.map(({ name }) => name);
     const input = { path: settings.outputsPath, context: filters.context, nodeName, lossLine, report, taken };
-    opened.push(...(await openConfiguredOutputs(input)));
+    const configured = await openConfiguredOutputs(input);
+    opened.push(...configured.opened);
+    described = configured.files;
   }
   const sinks = opened.map(({ sink }) => sink);
   return {
     sinks,
     eventFile,
-    reopen: () => {
+    reload: () => {
       for (const { output } of sinks) output.reopen();
+      if (described !== undefined) void warnOfChanges(described, log);
     },
     observe: () =>
       opened.map(({ name, sink }) => ({
@@ -93,6 +97,11 @@ export async function openOutputs(
       await Promise.all(sinks.map(({ output }) => output.finished));
     },
   };
+}
+
+async function warnOfChanges(files: OutputFiles, log: Logger): Promise<void> {
+  if (await haveOutputsChanged(files))
+    log.warn(`${files.path}: the outputs have changed; they are as they were until the agent is started again`);
 }
 
 interface OpenOutput {

@@ -11,6 +11,7 @@ import { type Config, readConfig } from '../config/read-config.ts';
 import type { EnvironmentSettings } from '../events/processes/environment.ts';
 import type { EventHub } from '../grpc/event-hub.ts';
 import { collectFacts } from '../kernel/facts.ts';
+import { exitNow } from '../kernel/libc.ts';
 import { ServiceManager } from '../kernel/service-manager.ts';
 import { possibleCpuCount } from '../kernel/system.ts';
 import { ActivePolicies } from './active-policies.ts';
@@ -28,6 +29,8 @@ import { type ServerSettings, serverSettings } from './server-options.ts';
 import { startTraces } from './trace-options.ts';
 
 const largestRing = 2 ** 30;
+/** After the end of everything that has to end. */
+const lingerMs = 500;
 
 interface RunSettings extends OptionValues<typeof runOptions> {
   /** Of all options that name policies. */
@@ -98,7 +101,7 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
     using _signs = signsOfLife(manager);
     manager.notify('READY=1', active.line);
     answerHangUps(() => {
-      outputs.reopen();
+      outputs.reload();
       reload(active, manager, log);
     });
     await endOf(Promise.race([interrupted, readerGone.promise]), options.duration);
@@ -110,6 +113,8 @@ export async function runCommand(args: string[], notices: Config<Options>['notic
     /* After the agent: its last events are on their way to clients. */
     await server?.close();
     await outputs.finished();
+    /* A client's library may still wait for an answer, and a thread for a name or a disk. */
+    setTimeout(() => exitNow(Number(process.exitCode ?? 0)), lingerMs).unref();
   }
 }
 

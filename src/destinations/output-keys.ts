@@ -43,6 +43,16 @@ const windowType: OptionType<number> = {
   },
 };
 
+/** Without any time an attempt would end before it begins, or follow the one before at once. */
+const someTime: OptionType<number> = {
+  ...durationType,
+  parse: (text) => {
+    const timeMs = durationType.parse(text);
+    if (timeMs > 0) return timeMs;
+    throw new Error('a time above 0');
+  },
+};
+
 /** Objects as Tetragon's API defines them; `where` is the line and column of each. */
 const filterObjects = listOf<FilterObject>((node, report) => {
   const values = plainValue(node);
@@ -95,11 +105,11 @@ export const deliveryKeys = {
     maxDelay: withDefault(scalar(durationType), 1000),
   }),
   retry: defaultedGroup({
-    initialDelay: withDefault(scalar(durationType), 1000),
-    maxDelay: withDefault(scalar(durationType), 30_000),
+    initialDelay: withDefault(scalar(someTime), 1000),
+    maxDelay: withDefault(scalar(someTime), 30_000),
     giveUpAfter: withDefault(scalar(durationType), 0),
   }),
-  timeout: withDefault(scalar(durationType), 10_000),
+  timeout: withDefault(scalar(someTime), 10_000),
 } as const;
 
 /** Besides the common ones, those of `type: file`. */

@@ -83,6 +83,7 @@ describe('outputs', () => {
     ['{name: a, type: file, path: x}', '2:31: "x" is not an absolute path (Write the path from / on.)'],
     ['{name: a, type: stdout, rateLimit: [1]}', '2:38: Expected a single value, found a list'],
     ['{name: a, type: stdout, bufferSize: 1}', '2:39: "1" is not a size from 64K to 1G, such as 32M'],
+    ['{name: a, type: webhook, address: "http://a/", timeout: 0s}', '2:59: "0s" is not a time above 0'],
     ['{name: a, type: stdout, schema: osf}', '2:35: "osf" is not one of tetragon, ocsf, ecs'],
     ['{name: a, type: stdout, allowList: {}}', '2:38: Expected a list, found a map'],
     ['{name: a, type: stdout, allowList: [x]}', '2:39: Expected a filter, found "x"'],
@@ -107,11 +108,13 @@ describe('outputs', () => {
     writeFileSync(join(directory, 'a.yaml'), 'outputs: [{name: a, type: stdout}]\n');
     writeFileSync(join(directory, 'b.yml'), 'outputs: [{name: a, type: file, path: /x}, {name: b, type: stdout}]\n');
     writeFileSync(join(directory, 'c.txt'), 'nothing');
+    writeFileSync(join(directory, 'd.yml'), 'outputs: [{name: d, type: file, path: /y/../x}]\n');
     const { outputs, diagnostics } = await readOutputs(directory);
-    expect(outputs).toHaveLength(3);
+    expect(outputs).toHaveLength(4);
     expect(diagnostics.map(({ file: found, message }) => `${found}: ${message}`)).toEqual([
       `${join(directory, 'b.yml')}: Another output has the name "a": the one at ${join(directory, 'a.yaml')}:1`,
       `${join(directory, 'b.yml')}: Another output has standard output: the one at ${join(directory, 'a.yaml')}:1`,
+      `${join(directory, 'd.yml')}: Another output has the file /x: the one at ${join(directory, 'b.yml')}:1`,
     ]);
   });
 

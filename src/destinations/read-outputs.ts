@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type KeyTable, knownHint, listOf, type ProblemReport, readMap, required } from '../config/key-table.ts';
 import type { Diagnostic } from '../policy/diagnostic.ts';
 import { compareDiagnostics } from '../policy/finding.ts';
@@ -164,7 +164,7 @@ function ownThings(output: OutputConfig): (readonly [thing: string, hint: string
     'Metrics and messages need names of their own.',
   ] as const;
   if (output.kind === 'destination') return [name];
-  const place = output.kind === 'stdout' ? 'standard output' : `the file ${output.settings.path}`;
+  const place = output.kind === 'stdout' ? 'standard output' : `the file ${resolve(output.settings.path)}`;
   return [name, [place, 'Lines of two outputs would come between each other.']];
 }
 

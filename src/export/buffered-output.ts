@@ -346,7 +346,7 @@ interface Notice {
 
 /** Of a time in which a file may be deleted without notice. */
 const mostRememberedNotices = 100;
-const defaultBatchBytes = 64 * 1024;
+export const defaultBatchBytes = 64 * 1024;
 export const defaultBufferBytes = 64 * 1024 * 1024;
 /** Chunks in memory that was used before are cheap, new ones cost more than what is written into them: so few may wait. */
 const behindBytes = 128 * 1024;

@@ -46,6 +46,9 @@ export const mmap = libc.func(
 
 export const munmap = libc.func('int munmap(void *addr, size_t length)') as (address: bigint, length: number) => number;
 
+/** Ends the process at once, whatever its threads wait for: `process.exit` waits for those of the pool. */
+export const exitNow = libc.func('void _exit(int status)') as (status: number) => void;
+
 /** Gives free memory of the heap back to the system, but for `pad` bytes at its end. */
 export const mallocTrim = libc.func('int malloc_trim(size_t pad)') as (pad: number) => number;
 
