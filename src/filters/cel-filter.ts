@@ -1,8 +1,9 @@
 import type { Environment } from '@marcbachmann/cel-js/evaluator';
 import type { Event } from '../events/events.ts';
 import { registerAddressFunctions } from './cel-address.ts';
-import { celLibrary, celPrinter } from './cel-library.ts';
+import { celLibrary } from './cel-library.ts';
 import { type Json, registerMessages } from './cel-messages.ts';
+import { type CelSource, linearMatches, presenceTest, replaceCalls } from './cel-source.ts';
 import { FilterError } from './filter-error.ts';
 import { compileRegex } from './linear-regex.ts';
 import { enumValues, eventFields } from './message-schema.ts';
@@ -44,11 +45,16 @@ function createEnvironment(): CelEnvironment {
   const environment = new (celLibrary().Environment)({ homogeneousAggregateLiterals: false });
   const message = registerMessages(registerAddressFunctions(environment));
   const regexes = new Map<string, RegExp>();
-  environment.registerFunction(`string.${linearMatches}(string): bool`, (text: string, pattern: string) => {
+  const matches = (text: string, pattern: string): boolean => {
     const regex = regexes.get(pattern) ?? compileRegex(pattern);
     if (regexes.size < maxRegexes) regexes.set(pattern, regex);
     return regex.test(text);
-  });
+  };
+  environment
+    .registerFunction(`string.${linearMatches}(string): bool`, matches)
+    .registerFunction('matches(string, string): bool', matches)
+    .registerFunction(`map.${presenceTest}(string): bool`, (map: object, key: string) => Object.hasOwn(map, key))
+    .registerFunction('int(uint): int', (value: { valueOf(): bigint }) => value.valueOf());
   for (const [name, values] of enumValues()) registerEnum(environment, name, values);
   for (const { field, message: type } of eventFields()) environment.registerVariable(field, `tetragon.${type}`);
   return { environment, message };
@@ -64,45 +70,21 @@ function compileExpression(environment: Environment, expression: string, where: 
   const fail = (reason: string): never => {
     throw new FilterError(`${where}: ${JSON.stringify(expression)}: ${reason}`);
   };
-  const checked = environment.check(expression);
-  if (!checked.valid) return fail(checked.error?.message ?? 'it is not valid');
-  if (checked.type !== 'bool') return fail(`the result is ${checked.type}, not bool`);
-  const { ast } = environment.parse(expression);
-  const names = new Set<string>();
+  const written = environment.check(expression);
+  let source: CelSource;
   try {
-    visit(ast, (node) => prepare(node, names));
+    source = replaceCalls(environment.parse(expression).ast, expression);
+    for (const pattern of source.patterns) compileRegex(pattern);
   } catch (error) {
     return fail((error as Error).message);
   }
+  const checked = environment.check(source.checked);
+  if (!checked.valid) return fail((written.error ?? checked.error)?.message ?? 'it is not valid');
+  if (checked.type !== 'bool') return fail(`the result is ${checked.type}, not bool`);
   return {
-    run: environment.parse(celPrinter().serialize(ast)),
-    events: eventFields().filter(({ field }) => names.has(field)),
+    run: environment.parse(source.run),
+    events: eventFields().filter(({ field }) => source.names.has(field)),
   };
-}
-
-interface Node {
-  op: string;
-  args: unknown;
-}
-
-/** Notes names, and has regular expressions matched by ours: in RE2's syntax, in linear time. */
-function prepare(node: Node, names: Set<string>): void {
-  if (node.op === 'id') names.add(node.args as string);
-  if (node.op !== 'rcall') return;
-  const call = node.args as [name: string, receiver: Node, args: Node[]];
-  if (call[0] !== 'matches') return;
-  call[0] = linearMatches;
-  const pattern = call[2][0];
-  if (pattern?.op === 'value' && typeof pattern.args === 'string') compileRegex(pattern.args);
-}
-
-function visit(node: unknown, action: (node: Node) => void): void {
-  if (Array.isArray(node)) {
-    for (const element of node) visit(element, action);
-  } else if (typeof node === 'object' && node !== null && 'op' in node && 'args' in node) {
-    action(node as Node);
-    visit(node.args, action);
-  }
 }
 
 /** `KprobeAction.KPROBE_ACTION_SIGKILL`, a number as in the messages. */
@@ -111,5 +93,4 @@ function registerEnum(environment: Environment, name: string, values: ReadonlyMa
   environment.registerConstant(name, 'map<string, int>', constants);
 }
 
-const linearMatches = 'matchesInLinearTime';
 const maxRegexes = 100;

@@ -5,9 +5,4 @@ export function celLibrary(): typeof import('@marcbachmann/cel-js/evaluator') {
   return require('@marcbachmann/cel-js/evaluator');
 }
 
-/** Its printer of expressions. */
-export function celPrinter(): typeof import('@marcbachmann/cel-js/serialize') {
-  return require('@marcbachmann/cel-js/serialize');
-}
-
 const require = createRequire(import.meta.url);

@@ -1,13 +1,14 @@
 import type { Environment } from '@marcbachmann/cel-js/evaluator';
 import { celLibrary } from './cel-library.ts';
+import { presenceTest } from './cel-source.ts';
 import { enumValues, eventMessages, type MessageField, type MessageFields } from './message-schema.ts';
 
 /** A message for CEL, made from its JSON; fields are converted when an expression asks for them. */
 export type CelMessage = object;
 
 /**
- * Makes the messages of events known to a CEL environment. Scalars that are not in the JSON have their default value;
- * wrapped ones (`pid`) and messages that are not there are missing, as `has()` tells.
+ * Makes the messages of events known to a CEL environment. Scalars that are not in the JSON have their default value, and
+ * messages are empty; wrapped scalars (`pid`) are missing. `has()` tells what is there.
  */
 export function registerMessages(environment: Environment): (message: string, json: Json) => CelMessage {
   const constructors = new Map<string, new (json: Json) => CelMessage>();
@@ -37,6 +38,8 @@ function registerType(
   }
   const types = [...fields].map(([field, definition]) => [field, celType(definition)]);
   environment.registerType(`tetragon.${name}`, { ctor: constructors.get(name)!, fields: Object.fromEntries(types) });
+  const isSet = (message: { readonly json: Json }, field: string): boolean => message.json[field] !== undefined;
+  environment.registerFunction(`tetragon.${name}.${presenceTest}(string): bool`, isSet);
 }
 
 function celType({ type, kind }: MessageField): string {
@@ -87,6 +90,7 @@ function convertField(
   if (kind === 'map') return json ?? {};
   if (json !== undefined) return convert(json);
   if (scalar !== undefined) return scalar.missing === undefined ? undefined : scalar.convert(scalar.missing);
+  if (eventMessages().has(type)) return convertMessage(type, {});
   return enumValues().has(type) ? 0n : undefined;
 }
 

@@ -94,12 +94,65 @@ describe('a CEL expression', () => {
     ['process_exec.process.docker != ""', ['exec 40']],
     ['process_kprobe.severity in ["high", "critical"]', ['hook 40']],
     ['process_kprobe.mitre_techniques.exists(t, t.startsWith("T1003"))', ['hook 40']],
+    ['matches(process_exec.process.binary, "^/usr/bin/c")', ['exec 40']],
+    ['int(process_exec.process.pid) == 40', ['exec 40']],
   ];
   for (const [expression, expected] of cases) {
     test(`${expression} matches ${expected.length} events`, () => {
       check(JSON.stringify({ cel_expression: [expression] }), expected);
     });
   }
+});
+
+describe('a message that is not there', () => {
+  const execs = ['exec 10', 'exec 20', 'exec 30', 'exec 40'];
+  const cases: readonly [expression: string, expected: readonly string[]][] = [
+    ['process_exec.process.pod.namespace != "kube-system"', execs],
+    ['process_exec.process.pod.container.image.name == ""', execs],
+    ['!has(process_exec.process.pod.container)', execs],
+    ['has(process_exec.process.pod.pod_labels.app)', []],
+    ['process_exec.parent.binary == ""', ['exec 10']],
+    ['has(process_exit.signal)', ['exit 40']],
+    ['has(process_exit.status) || has(process_exit.ancestors)', []],
+    ['has((process_exec.process).pod) || has( ((process_exec.process) . // (x\n docker) )', ['exec 40']],
+    ['process_kprobe.args.exists(a, has(a.file_arg) && has(process_kprobe.args[1].int_arg))', ['hook 40']],
+  ];
+  for (const [expression, expected] of cases)
+    test(expression, () => check(JSON.stringify({ cel_expression: [expression] }), expected));
+});
+
+describe('what stands in parentheses is evaluated first', () => {
+  const cases: readonly [expression: string, expected: readonly string[]][] = [
+    ['process_exec.process.pid - (20u - 10u) == 30u', ['exec 40']],
+    ['process_exec.process.in_init_tree == (process_exec.process.binary == "/usr/sbin/sshd")', all.slice(0, 4)],
+    ['((process_exec.process.binary) ) // (binary\n . matches ( "curl" )', ['exec 40']],
+  ];
+  for (const [expression, expected] of cases)
+    test(expression, () => check(JSON.stringify({ cel_expression: [expression] }), expected));
+});
+
+describe("Kubernetes' functions of addresses", () => {
+  const cases: readonly [expression: string, holds: boolean][] = [
+    ['ip("::1") == ip("0:0:0:0:0:0:0:1") && ip("::1") != ip("::2")', true],
+    ['string(ip("0:0:0:0:0:0:0:1")) == "::1"', true],
+    ['ip("10.0.0.1").isGlobalUnicast() && !ip("fe80::1").isGlobalUnicast()', true],
+    ['ip("169.254.1.1").isLinkLocalUnicast() && ip("ff02::1").isLinkLocalMulticast()', true],
+    ['ip("::1").isLoopback() && ip("0.0.0.0").isUnspecified()', true],
+    ['ip("10.0.0.1").family() == 4 && ip("::1").family() == 6', true],
+    ['isIP("::ffff:192.0.2.1") || isIP("fe80::1%eth0") || isIP("010.0.0.1") || isIP("10.0.0.0/8")', false],
+    ['string(cidr("10.1.2.3/8").masked()) == "10.0.0.0/8"', true],
+    ['cidr("10.1.2.3/8") == cidr("10.0.0.0/8")', false],
+    ['cidr("10.1.2.3/8").ip() == ip("10.1.2.3") && cidr("10.1.2.3/8").prefixLength() == 8', true],
+    ['cidr("10.1.2.3/8").containsIP("10.9.9.9") && cidr("fd00::/8").containsCIDR("fd12::/16")', true],
+    ['cidr("10.1.0.0/16").containsCIDR(cidr("10.0.0.0/8")) || cidr("::/0").containsIP("10.0.0.1")', false],
+    ['isCIDR("10.0.0.0/33") || isCIDR("10.0.0.0")', false],
+  ];
+  for (const [expression, holds] of cases)
+    test(`${expression} is ${holds}`, () =>
+      check(
+        JSON.stringify({ cel_expression: [`(${expression}) && has(process_exit.process)`] }),
+        holds ? ['exit 40'] : [],
+      ));
 });
 
 test('a deny list wins over an allow list', () => {
@@ -154,6 +207,9 @@ describe('a filter that is wrong names the option, the place and the field', () 
       '--export-denylist: filter 1 (character 1): field "cel_expression", value 1: "process_exec.process.binary": the result is string, not bool',
     ],
     ['{"cel_expression":["process_exec.process.binary.matches(\'(?=a)\')"]}', '(?=a is not supported'],
+    ['{"cel_expression":["matches(process_exec.process.binary, \'(?=a)\')"]}', '(?=a is not supported'],
+    ['{"cel_expression":["has(process_exec.process.podd)"]}', 'No such key: podd'],
+    ['{"cel_expression":["process_kprobe.args.exists(a, has(a.file))"]}', 'No such key: file'],
   ];
   for (const [json, message] of cases) {
     test(json, () => {

@@ -94,7 +94,8 @@ function parseGroups(text: string, endsAddress: boolean): number[] | undefined {
   return bytes;
 }
 
-function maskAddress(address: Uint8Array, prefixLength: number): Uint8Array {
+/** The address with all bits behind the first `prefixLength` zero. */
+export function maskAddress(address: Uint8Array, prefixLength: number): Uint8Array {
   return address.map((byte, index) => {
     const kept = Math.min(Math.max(prefixLength - index * 8, 0), 8);
     return byte & (0xff << (8 - kept));
