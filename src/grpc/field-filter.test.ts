@@ -53,6 +53,7 @@ describe('field filters', () => {
       [include('process'), exclude('process.pid', 'process.tid')],
       { process: { exec_id: 'a', binary: '/bin/sh' } },
     ],
+    ['one after another', [include('process', 'tags'), include('process.binary')], { process: { binary: '/bin/sh' } }],
     ['of this event', [{ ...include('tags'), event_set: ['PROCESS_KPROBE'] }], { tags: ['x', 'y'] }],
     ['of another event', [{ ...include('tags'), event_set: ['PROCESS_EXEC'] }], whole],
     [

@@ -6,9 +6,9 @@ import { StatusError } from './status.ts';
 import { cutFields, type FieldTree, readField } from './wire-fields.ts';
 
 /**
- * Compiles field filters, whose paths start below the event (`process.binary`), to a cut through encoded messages:
- * node name and time always stay. Exclusions win; without inclusions everything is included. Undefined without
- * filters. Throws INVALID_ARGUMENT for a path that no event has, and for a value that an enum does not have.
+ * Compiles field filters, whose paths start below the event (`process.binary`), to cuts through encoded messages, one
+ * after another as those of other outputs; node name and time always stay. Undefined without filters. Throws
+ * INVALID_ARGUMENT for a path that no event has, and for a value that an enum does not have.
  */
 export function compileFieldFilters(
   filters: readonly FieldFilterMessage[],
@@ -20,25 +20,23 @@ export function compileFieldFilters(
     for (const value of [filter.action, ...(filter.event_set ?? [])]) checkEnumValue(value);
     for (const path of pathsOf(filter)) checkPath(path, members);
   }
-  const cuts = new Map<number, EventCut>();
-  for (const member of members) cuts.set(member.id, eventCut(filters, member));
+  const cuts = new Map<number, readonly EventCut[]>();
+  for (const member of members) cuts.set(member.id, eventCuts(filters, member));
   return (_event, bytes, length) => cutResponse(bytes, length, cuts);
 }
 
 interface EventCut {
-  readonly include: FieldTree | undefined;
-  readonly exclude: FieldTree | undefined;
+  readonly tree: FieldTree;
+  readonly exclude: boolean;
 }
 
-function eventCut(filters: readonly FieldFilterMessage[], member: protobuf.Field): EventCut {
-  const applied = filters.filter((filter) => appliesTo(filter, member));
-  const paths = (action: string): string[] =>
-    applied.filter((filter) => (filter.action ?? 'INCLUDE') === action).flatMap((filter) => pathsOf(filter));
-  const tree = (action: string): FieldTree | undefined => {
-    const found = paths(action);
-    return found.length === 0 ? undefined : treeOf(found, member.resolvedType as protobuf.Type);
-  };
-  return { include: tree('INCLUDE'), exclude: tree('EXCLUDE') };
+function eventCuts(filters: readonly FieldFilterMessage[], member: protobuf.Field): EventCut[] {
+  return filters
+    .filter((filter) => appliesTo(filter, member) && pathsOf(filter).length > 0)
+    .map((filter) => ({
+      tree: treeOf(pathsOf(filter), member.resolvedType as protobuf.Type),
+      exclude: filter.action === 'EXCLUDE',
+    }));
 }
 
 function appliesTo({ event_set: events = [], invert_event_set: invert }: FieldFilterMessage, member: protobuf.Field) {
@@ -97,13 +95,12 @@ function resolvePath(path: string, type: protobuf.Type): number[] | undefined {
 }
 
 /** The response with its event, one of the members, cut; all else is copied. */
-function cutResponse(bytes: Buffer, length: number, cuts: ReadonlyMap<number, EventCut>): Buffer {
+function cutResponse(bytes: Buffer, length: number, cuts: ReadonlyMap<number, readonly EventCut[]>): Buffer {
   const event = readField(bytes, 0);
-  const cut = cuts.get(event.number);
-  if (cut === undefined) return bytes.subarray(0, length);
+  const applied = cuts.get(event.number) ?? [];
+  if (applied.length === 0) return bytes.subarray(0, length);
   let content = bytes.subarray(event.start, event.end);
-  if (cut.include !== undefined) content = cutFields(content, cut.include, false);
-  if (cut.exclude !== undefined) content = cutFields(content, cut.exclude, true);
+  for (const { tree, exclude } of applied) content = cutFields(content, tree, exclude);
   const writer = new ProtobufWriter(content.length + 256);
   const start = writer.open(event.number);
   writer.raw(content);
