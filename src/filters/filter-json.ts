@@ -1,3 +1,4 @@
+import { parseDocument } from 'yaml';
 import { nearest } from '../policy/suggest.ts';
 import { FilterError } from './filter-error.ts';
 
@@ -124,11 +125,23 @@ function elements<Item>(
 }
 
 function parseObject(text: string, where: string): Readonly<Record<string, unknown>> {
+  let values: Readonly<Record<string, unknown>>;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    values = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     throw new FilterError(`${where}: ${(error as Error).message}`);
   }
+  /* JSON.parse takes the last of equal keys, which would be another filter than the one that was meant. */
+  const twice = parseDocument(text).errors.find(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice === undefined) return values;
+  const end = skipString(text, twice.pos[0]);
+  throw new FilterError(`${where}: field ${text.slice(twice.pos[0], end)} is given twice`);
+}
+
+function skipString(text: string, start: number): number {
+  let index = start + 1;
+  for (; index < text.length && text[index] !== '"'; index++) if (text[index] === '\\') index++;
+  return index + 1;
 }
 
 /** Behind the closing brace of the object at `start`. */

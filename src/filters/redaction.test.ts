@@ -34,6 +34,19 @@ describe('redaction', () => {
       '--redaction-filters: filter 1 (character 1): field "redact", value 1: it has no group in parentheses, so it redacts nothing',
     );
     expect(() => redact('{"redact":["(?:secret)"]}', '', '')).toThrow('has no group');
+    for (const pattern of [
+      '(?:password=(\\S+)|user=\\S+|\\s)+',
+      '(?:-p (\\S+) ?)*',
+      '-p(\\w)+',
+      '((a){2})',
+      '(?:x(a)){1,2}',
+      '(?:(?:(a))?b){2,}',
+    ])
+      expect(() => redact(JSON.stringify({ redact: [pattern] }), '', ''), pattern).toThrow(
+        'a group in parentheses is repeated, and hides only what it catches last',
+      );
+    for (const pattern of ['(?:=(\\S+))?', '(a+)', '(?:x(a)){1}', '(?:x(a)){0,1}', '\\((a)\\)+', '[(](a)[)]+'])
+      expect(() => redact(JSON.stringify({ redact: [pattern] }), '', ''), pattern).not.toThrow();
     expect(() => redact('{"binary_regex":["x"]}', '', '')).toThrow('field "redact" is missing');
     expect(() => redact('{"match":[{}],"redact":["(a)"]}', '', '')).toThrow('field "match" is of older versions');
   });

@@ -2,6 +2,7 @@ import type { ArgumentRedactor } from '../events/processes/redact-arguments.ts';
 import { FilterError } from './filter-error.ts';
 import { type FilterObject, knownFields, stringList } from './filter-json.ts';
 import { compileRegex } from './linear-regex.ts';
+import { hasRepeatedGroup } from './repeated-group.ts';
 
 /**
  * Compiles Tetragon's `RedactionFilter` messages: what a capture group of an expression in `redact` catches becomes
@@ -37,6 +38,11 @@ function compileFilter(filter: FilterObject): CompiledRedaction {
   if (withoutGroup !== -1) {
     const text = `${where}: field "redact", value ${withoutGroup + 1}`;
     throw new FilterError(`${text}: it has no group in parentheses, so it redacts nothing`);
+  }
+  const repeated = secrets.findIndex(({ source }) => hasRepeatedGroup(source));
+  if (repeated !== -1) {
+    const text = `${where}: field "redact", value ${repeated + 1}: a group in parentheses is repeated, and hides only`;
+    throw new FilterError(`${text} what it catches last: repeat inside of it, "(?:a|b)+" as "((?:a|b)+)"`);
   }
   return { binaries: regexList(where, 'binary_regex', fields.binary_regex ?? []), secrets };
 }
