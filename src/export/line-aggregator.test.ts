@@ -55,6 +55,15 @@ function event(type: string, pid: number, path?: string): string {
 const call = (pid: number, path: string): string => event('process_lsm', pid, path);
 
 describe('equal calls', () => {
+  test('are read up to their end: behind it the buffer has what is left of longer lines', () => {
+    const reader = new Reader();
+    const line = Buffer.from(`${call(7, '/a')}\n`);
+    const rest = Buffer.from(',"time":"2026-11-20T05:00:00Z"}\n');
+    reader.aggregator.add(Buffer.concat([line, rest]), 0, line.length);
+    reader.aggregator.flush();
+    expect(reader.take()).toEqual(['process_lsm 7 /a x1']);
+  });
+
   test('become one line with their number and the time of the first, when the window ends', () => {
     const reader = new Reader();
     const [first, second, third] = [call(7, '/a'), call(7, '/a'), call(7, '/a')];

@@ -90,7 +90,7 @@ export class LineAggregator {
   }
 
   #collect(line: Buffer, start: number, end: number): void {
-    const timeStart = line.lastIndexOf(timeKey, end) + timeKey.length;
+    const timeStart = line.lastIndexOf(timeKey, end - timeKey.length) + timeKey.length;
     const timeEnd = line.indexOf(QUOTE, timeStart);
     const hash = hashOf(line, start, timeStart);
     let length = 0;
