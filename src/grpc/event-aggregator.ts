@@ -11,6 +11,8 @@ export class EventAggregator {
   readonly #emit: (bytes: Buffer, length: number) => void;
   /** By the bytes of the event itself, without node and time; in the order in which they came. */
   readonly #events = new Map<string, { readonly message: Buffer; count: number }>();
+  /** Of messages and keys. */
+  #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: AggregationOptions, emit: (bytes: Buffer, length: number) => void) {
@@ -26,7 +28,9 @@ export class EventAggregator {
       known.count++;
       return;
     }
-    if (this.#events.size >= this.#options.maxEvents) this.flush();
+    const size = length + key.length;
+    if (this.#events.size >= this.#options.maxEvents || this.#bytes + size > maxBytes) this.flush();
+    this.#bytes += size;
     this.#events.set(key, { message: Buffer.from(bytes.subarray(0, length)), count: 1 });
     this.#timer ??= setTimeout(() => this.flush(), this.#options.windowMs).unref();
   }
@@ -36,6 +40,7 @@ export class EventAggregator {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#events.clear();
+    this.#bytes = 0;
   }
 
   /** Ends the window. */
@@ -54,5 +59,7 @@ export class EventAggregator {
   }
 }
 
+/** Memory for one client: who is watched decides how long the arguments of a program are. More ends the window. */
+const maxBytes = 32 * 1024 * 1024;
 /** `GetEventsResponse.aggregation_info` */
 const aggregationInfoField = 1002;
