@@ -181,7 +181,7 @@ function savedProcess(process: Process): SavedProcess {
   return {
     ...keysOf(process),
     /* Files are not kept, nor are owners of files. */
-    flags: (flags & ~fileFlags) | (isLong ? processFlags.TRUNC_ARGS : 0),
+    flags: (flags & ~fileFlags) | (image.cutFlags & processFlags.TRUNC_ARGS) | (isLong ? processFlags.TRUNC_ARGS : 0),
     uid,
     auid,
     nsPid,

@@ -3,7 +3,7 @@ import type { TypedSink } from '../events/event-sink.ts';
 import { type Event, eventArguments, eventReturn, type HookEvent } from '../events/events.ts';
 import { signalName } from '../events/names.ts';
 import { argumentsText } from '../events/processes/arguments.ts';
-import { type Process, textOf } from '../events/processes/process.ts';
+import { type Process, shownFlags, textOf } from '../events/processes/process.ts';
 import type { EventValue } from '../events/values.ts';
 import { processFlags } from '../events/wire.ts';
 import type { BufferedOutput } from './buffered-output.ts';
@@ -151,7 +151,7 @@ function binaryText(process: Process): string {
 
 function processArguments(process: Process): string {
   const text = printable(argumentsText(process.image.args).trimStart());
-  return (process.flags & processFlags.TRUNC_ARGS) !== 0 ? `${text}…` : text;
+  return (shownFlags(process) & processFlags.TRUNC_ARGS) !== 0 ? `${text}…` : text;
 }
 
 function actionText({ selector }: HookEvent): string {

@@ -7,7 +7,7 @@ import {
   writeArguments,
 } from '../events/processes/arguments.ts';
 import { variablesOf } from '../events/processes/environment.ts';
-import { type Credentials, isNameless, type Process, type TextRange } from '../events/processes/process.ts';
+import { type Credentials, isNameless, type Process, shownFlags, type TextRange } from '../events/processes/process.ts';
 import { binaryOf } from '../events/processes/process-text.ts';
 import { type UserDatabase, userNameOf } from '../events/processes/user-names.ts';
 import { namespaceOrder, processFlags } from '../events/wire.ts';
@@ -47,12 +47,13 @@ export class ProcessMessageEncoder {
 
   /** The message of a process; the same bytes until the process changes. */
   encode(process: Process): ProcessMessage {
-    const { flags, image } = process;
+    const { image } = process;
+    const flags = shownFlags(process);
     const known = this.#encoded.get(process);
     const { args, environment } = image;
     if (known?.flags === flags && known.args === args && known.environment === environment) return known.message;
     const message = this.#write(process);
-    this.#encoded.set(process, { message, flags, args, environment });
+    if (message.bytes.length <= longestKept) this.#encoded.set(process, { message, flags, args, environment });
     return message;
   }
 
@@ -128,7 +129,7 @@ export class ProcessMessageEncoder {
 
   #writeOrigin(process: Process): void {
     const writer = this.#writer;
-    writer.string(fields.flags, flagsText(process.flags));
+    writer.string(fields.flags, flagsText(shownFlags(process)));
     if (process.ktimeLow !== 0 || process.ktimeHigh !== 0) {
       const { seconds, nanoseconds } = this.#options.clock.wallTime(process.ktimeLow, process.ktimeHigh);
       writer.timestamp(fields.startTime, seconds, nanoseconds);
@@ -240,6 +241,8 @@ const privilegesChanged = {
   PRIVILEGES_RAISED_EXEC_FILE_SETGID: 3,
 } as const;
 
+/** Longer messages are encoded for each event: who is watched decides how long the arguments of a program are. */
+const longestKept = 8 * 1024;
 const quote = Buffer.from('"');
 /** Below it a 64-bit number is exact as a double. */
 const safeHighWords = 1 << 21;

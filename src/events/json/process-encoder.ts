@@ -8,6 +8,7 @@ import {
   type EncodedProcess,
   isNameless,
   type Process,
+  shownFlags,
   type TextRange,
 } from '../processes/process.ts';
 import { binaryOf } from '../processes/process-text.ts';
@@ -76,6 +77,7 @@ export class ProcessEncoder {
       start,
       end,
       whole: bytes.subarray(start, end),
+      args: process.image.args,
       tidStart: start + tidStart,
       tidEnd: start + tidEnd,
     };
@@ -116,7 +118,7 @@ export class ProcessEncoder {
 
   #writeOrigin(process: Process): void {
     const writer = this.#writer;
-    writer.raw(encodedFlags(process.flags));
+    writer.raw(encodedFlags(shownFlags(process)));
     if (process.ktimeLow !== 0 || process.ktimeHigh !== 0) {
       writer.raw(key.startTime);
       this.#options.clock.write(writer, process.ktimeLow, process.ktimeHigh);

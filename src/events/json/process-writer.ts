@@ -4,7 +4,7 @@ import type { EncodedProcess, Process } from '../processes/process.ts';
 import type { JsonWriter } from './json-writer.ts';
 import type { ProcessEncoder } from './process-encoder.ts';
 
-/** Writes the processes of events; each process is encoded once. */
+/** Writes the processes of events; each process is encoded once, unless that is very long. */
 export class ProcessWriter {
   readonly #writer: JsonWriter;
   readonly #encoder: ProcessEncoder;
@@ -40,8 +40,11 @@ export class ProcessWriter {
   }
 
   encoded(process: Process): EncodedProcess {
-    process.encoded ??= this.#encoder.encode(process);
-    return process.encoded;
+    const known = process.encoded;
+    if (known !== undefined && known.args === process.image.args) return known;
+    const encoded = this.#encoder.encode(process);
+    process.encoded = encoded.end - encoded.start <= longestKeptProcess ? encoded : undefined;
+    return encoded;
   }
 
   #writeEncoded({ bytes, start, end, whole, tidStart, tidEnd }: EncodedProcess, tgid: number, tid: number): void {
@@ -55,6 +58,8 @@ export class ProcessWriter {
   }
 }
 
+/** Others are encoded for each event: who is watched decides how long the arguments of a program are. */
+const longestKeptProcess = 64 * 1024;
 const parentKey = Buffer.from(',"parent":');
 const ancestorsKey = Buffer.from(',"ancestors":[');
 const comma = Buffer.from(',');

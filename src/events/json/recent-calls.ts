@@ -38,7 +38,9 @@ export class RecentCalls {
     return isIt ? call : undefined;
   }
 
+  /** A longer beginning would not be kept, and must not hold its processes either. */
   add(key: CallKey): void {
+    if (key.process.whole.length + (key.parent?.whole.length ?? 0) > longestKept) return;
     this.#calls[placeOf(key.tid, key.selectorIndex)] = new RecentCall(key);
   }
 }

@@ -4,6 +4,7 @@ import { approximateSeconds } from '../wall-clock.ts';
 import { EndedProcesses } from './ended-processes.ts';
 import { type EnvironmentSettings, keepEnvironment } from './environment.ts';
 import { type ExistingProcess, halvesOf, processOfExisting } from './existing-process.ts';
+import { LongTexts } from './long-texts.ts';
 import type { ParentKey, Process } from './process.ts';
 import { ProcessTable } from './process-table.ts';
 import {
@@ -38,6 +39,7 @@ export class ProcessCache {
   evictions = 0;
   /** Those of them that something could still refer to: they lived, or had children. */
   losses = 0;
+  readonly longTexts = new LongTexts();
   /** Events whose process was known by its id alone. */
   unknowns = 0;
   readonly #options: ProcessCacheOptions;
@@ -121,6 +123,7 @@ export class ProcessCache {
     if (redact !== undefined) redactArguments(process, redact);
     if (environment !== undefined && existing.environment !== undefined)
       keepEnvironment(process, Buffer.from(existing.environment), environment, redact);
+    this.longTexts.add(process.image);
     this.#insert(process);
     return process;
   }
@@ -147,6 +150,8 @@ export class ProcessCache {
   end(process: Process, header: EndTime): void {
     if (process.ended) return;
     process.ended = true;
+    /* There are few events of it from now on, and none of most. */
+    process.encoded = undefined;
     this.#ended.add(process, approximateSeconds(header.ktimeLow, header.ktimeHigh));
     this.#sweep(header);
   }

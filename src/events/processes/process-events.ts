@@ -134,6 +134,7 @@ export class ProcessEvents {
     if (this.#redact !== undefined) redactArguments(process, this.#redact);
     if (this.#environment !== undefined && environment.length > 0)
       keepEnvironment(process, environment, this.#environment, this.#redact);
+    this.#cache.longTexts.add(process.image);
   }
 
   #emitExit(process: Process, header: RecordHeader, code: number): void {

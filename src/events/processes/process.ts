@@ -76,6 +76,8 @@ export interface ProcessImage {
   /** Owners that a setuid or setgid file gave, when the flags say so. */
   readonly setuid: number;
   readonly setgid: number;
+  /** `processFlags` bits: what is not whole any more, because memory was needed for others. */
+  cutFlags: number;
 }
 
 /** A file without a name: its number is all there is to recognise it by. */
@@ -114,6 +116,8 @@ export interface WordPair {
 export interface EncodedProcess extends TextRange {
   /** `bytes[start .. end]` as a view: it is copied with every event, and copying a view costs half as much as a range. */
   readonly whole: Buffer;
+  /** Those it was made with. */
+  readonly args: ArgumentRange;
   readonly tidStart: number;
   readonly tidEnd: number;
 }
@@ -139,6 +143,7 @@ export function imageOf(record: ExecRecord, arena: ByteArena): ProcessImage {
     inode: isNameless(record.flags) ? inodeOf(record) : undefined,
     setuid: buffer.readUInt32LE(offset + execRecord.at.setuid),
     setgid: buffer.readUInt32LE(offset + execRecord.at.setgid),
+    cutFlags: 0,
   };
 }
 
@@ -172,6 +177,11 @@ export function namespacesOf(record: ExecRecord): number[] {
   return namespaceOrder.map((_, index) => record.buffer.readUInt32LE(start + index * 4));
 }
 
+/** `processFlags` bits as events show them. */
+export function shownFlags({ flags, image }: Process): number {
+  return flags | image.cutFlags;
+}
+
 /** True when the binary has no name in any folder: unlinked, or never linked. */
 export function isNameless(flags: number): boolean {
   return (flags & (processFlags.BINARY_DELETED | processFlags.BINARY_MEMFD)) !== 0;
@@ -198,6 +208,7 @@ export const unknownImage: ProcessImage = {
   inode: undefined,
   setuid: 0,
   setgid: 0,
+  cutFlags: 0,
 };
 
 function inodeOf({ buffer, offset }: ExecRecord): FileIdentity {
