@@ -279,7 +279,7 @@ const flagNames = [
   [processFlags.ERROR_ENVS, 'errorEnvs'],
   [processFlags.TRUNC_ARGS, 'truncArgs'],
   [processFlags.MISS, 'miss'],
-  [processFlags.ERROR_FILENAME, 'errorFilename'],
+  [processFlags.ERROR_FILENAME | processFlags.BINARY_UNRESOLVED, 'errorFilename'],
   [processFlags.ERROR_ARGS, 'errorArgs'],
   [processFlags.NO_CWD, 'nocwd'],
   [processFlags.ROOT_CWD, 'rootcwd'],

@@ -141,6 +141,7 @@ describe('process events', () => {
       exec({ ...cat, binary: '/tmp/x', flags: processFlags.BINARY_DELETED, cgroup: `docker-${container}.scope` }),
       exec({ ...shell, binary: '', filename: 'run.sh', cwd: '/opt', flags: processFlags.ERROR_FILENAME }),
       exec({ ...shell, execKtime: 30n * second, cwd: '/x', flags: processFlags.NO_CWD }),
+      exec({ ...shell, execKtime: 31n * second, binary: '/end/of/it', flags: processFlags.BINARY_UNRESOLVED }),
     );
     expect(events[0].process_exec.process).toMatchObject({
       binary: '/tmp/x (deleted)',
@@ -148,6 +149,7 @@ describe('process events', () => {
     });
     expect(events[1].process_exec.process).toMatchObject({ binary: '/opt/run.sh', flags: 'errorFilename' });
     expect(events[2].process_exec.process.cwd).toBeUndefined();
+    expect(events[3].process_exec.process).toMatchObject({ binary: '/end/of/it', flags: 'errorFilename' });
   });
 
   test('raised privileges and nameless binaries are shown with credentials', () => {
