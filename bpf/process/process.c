@@ -422,10 +422,10 @@ int process_fork_np(struct pt_regs *ctx)
 
 static __u32 exit_code(struct task_struct *task, struct signal_struct *signal)
 {
-	/* One thread that calls exit_group or dies of a signal decides for all. */
+	/* One thread that calls exit_group or dies of a signal decides for all; newer kernels let the last one that ends do so too. */
 	if (READ(signal, flags) & SIGNAL_GROUP_EXIT)
 		return READ(signal, group_exit_code);
-	return READ(task, exit_code);
+	return READ(task, group_leader, exit_code);
 }
 
 static __always_inline int report_exit(struct task_struct *task)

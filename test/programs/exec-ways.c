@@ -7,6 +7,7 @@
  *   directly PROGRAM ARGUMENT...  runs PROGRAM without a fork
  *   threads COUNT STATUS          starts COUNT threads, waits for their end, ends with STATUS
  *   leader-first STATUS           the main thread ends first, another one ends the process with STATUS later
+ *   each-alone FIRST LAST         two threads end by exit(2), which is for one thread: the main one with FIRST, then the other
  *   fork STATUS                   a child without a program of its own ends with STATUS, then the parent with 0
  *   raise SIGNAL                  ends itself by a signal
  */
@@ -81,6 +82,13 @@ static void *end_process(void *status)
 	exit(*(int *)status);
 }
 
+static void *end_alone(void *status)
+{
+	usleep(100000);
+	syscall(SYS_exit, *(int *)status);
+	return NULL;
+}
+
 static pthread_t start_thread(void *(*function)(void *), void *argument)
 {
 	pthread_t thread;
@@ -136,6 +144,11 @@ int main(int argc, char **argv)
 		start_thread(end_process, &number);
 		/* Not pthread_exit: glibc ends the process with status 0 when it believes this was the last thread. */
 		syscall(SYS_exit, 0);
+	}
+	if (strcmp(way, "each-alone") == 0 && argc == 4) {
+		int last = atoi(argv[3]);
+		start_thread(end_alone, &last);
+		syscall(SYS_exit, number);
 	}
 	if (strcmp(way, "fork") == 0)
 		return run_fork(number);
