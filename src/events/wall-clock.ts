@@ -50,6 +50,12 @@ export class WallClock {
     writer.byte(0x5a); // Z
   }
 
+  /** When a process started, as all its events say. */
+  startOf(process: Started): WallTime {
+    process.startTime ??= this.wallTime(process.ktimeLow, process.ktimeHigh);
+    return process.startTime;
+  }
+
   #moveFar(ktimeLow: number, ktimeHigh: number): number {
     const { seconds, nanoseconds } = this.wallTime(ktimeLow, ktimeHigh);
     if (seconds !== this.second) this.dateTime.write(dateTimeText(seconds), 'latin1');
@@ -58,6 +64,20 @@ export class WallClock {
     this.#startHigh = ktimeHigh;
     return nanoseconds;
   }
+}
+
+/** Writes a time as `WallClock.write` does. */
+export function writeWallTime(writer: JsonWriter, { seconds, nanoseconds }: WallTime): void {
+  writer.ascii(dateTimeText(seconds));
+  writer.fraction(nanoseconds);
+  writer.byte(0x5a); // Z
+}
+
+interface Started {
+  /** In nanoseconds since boot. */
+  readonly ktimeLow: number;
+  readonly ktimeHigh: number;
+  startTime: WallTime | undefined;
 }
 
 export interface WallTime {

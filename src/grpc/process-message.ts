@@ -131,7 +131,7 @@ export class ProcessMessageEncoder {
     const writer = this.#writer;
     writer.string(fields.flags, flagsText(shownFlags(process)));
     if (process.ktimeLow !== 0 || process.ktimeHigh !== 0) {
-      const { seconds, nanoseconds } = this.#options.clock.wallTime(process.ktimeLow, process.ktimeHigh);
+      const { seconds, nanoseconds } = this.#options.clock.startOf(process);
       writer.timestamp(fields.startTime, seconds, nanoseconds);
     }
     if (process.uid !== undefined) writer.wrappedUint(fields.auid, process.auid);

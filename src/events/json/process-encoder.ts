@@ -13,7 +13,7 @@ import {
 } from '../processes/process.ts';
 import { binaryOf } from '../processes/process-text.ts';
 import { type UserDatabase, userNameOf } from '../processes/user-names.ts';
-import type { WallClock } from '../wall-clock.ts';
+import { type WallClock, writeWallTime } from '../wall-clock.ts';
 import { namespaceOrder, processFlags } from '../wire.ts';
 import { writeCapabilities } from './credentials-json.ts';
 import { JsonWriter, writeUint, writeUint64 } from './json-writer.ts';
@@ -121,7 +121,7 @@ export class ProcessEncoder {
     writer.raw(encodedFlags(shownFlags(process)));
     if (process.ktimeLow !== 0 || process.ktimeHigh !== 0) {
       writer.raw(key.startTime);
-      this.#options.clock.write(writer, process.ktimeLow, process.ktimeHigh);
+      writeWallTime(writer, this.#options.clock.startOf(process));
       writer.byte(QUOTE);
     }
     if (process.uid !== undefined) {

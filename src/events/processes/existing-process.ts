@@ -62,6 +62,7 @@ export function processOfExisting(existing: ExistingProcess, parent: ParentKey):
     credentials: existing.credentials,
     namespaces: existing.namespaces,
     children: 0,
+    startTime: undefined,
     encoded: undefined,
     older: undefined,
     ended: false,

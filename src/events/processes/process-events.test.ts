@@ -4,6 +4,7 @@ import {
   exec,
   execId,
   hookOf,
+  type Json,
   opened,
   planOf,
   second,
@@ -132,6 +133,29 @@ describe('process events', () => {
       parent_exec_id: execId(1n, 0),
       in_init_tree: false,
     });
+  });
+
+  test('start times of processes stay when the clock is corrected', () => {
+    const { pipeline, events, send } = startPipeline();
+    send(exec(shell), exec({ ...cat, parentTgid: 100, parentKtime: shell.execKtime }));
+    pipeline.clock.setOffset(40n);
+    send(exitBytes({ ...shell, ktime: 22n * second, code: 0 }), exitBytes({ ...cat, ktime: 23n * second, code: 0 }));
+    const times = events.map((event) => Object.values<Json>(event)[0]);
+    expect(times.map(({ process }) => process.start_time)).toEqual([
+      '1970-01-01T00:00:10Z',
+      '1970-01-01T00:00:20Z',
+      '1970-01-01T00:00:10Z',
+      '1970-01-01T00:00:20Z',
+    ]);
+    /* That of the shell is the kernel's own process. */
+    const kernelStart = '1970-01-01T00:00:00.000000001Z';
+    expect(times.map(({ parent }) => parent.start_time)).toEqual([
+      kernelStart,
+      '1970-01-01T00:00:10Z',
+      kernelStart,
+      '1970-01-01T00:00:10Z',
+    ]);
+    expect(times[3].time).toBe('1970-01-01T00:00:23.000000040Z');
   });
 
   test('binary: deleted, unresolved, container id', () => {

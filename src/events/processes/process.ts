@@ -1,5 +1,6 @@
 import type { ByteArena } from '../byte-arena.ts';
 import type { ExecRecord } from '../decode.ts';
+import type { WallTime } from '../wall-clock.ts';
 import { credentials as credentialsLayout, execRecord, namespaceOrder, processFlags } from '../wire.ts';
 
 /**
@@ -28,6 +29,8 @@ export interface Process {
   readonly credentials: Credentials | undefined;
   /** Inode numbers in `namespaceOrder`. */
   readonly namespaces: readonly number[] | undefined;
+  /** Found out once: the clock is corrected now and then, and a process started when it did. */
+  startTime: WallTime | undefined;
   /** The encoded `process` object, made when it is first needed. */
   encoded: EncodedProcess | undefined;
   /** Older execution under the same tgid that is still in the cache. */
