@@ -85,13 +85,16 @@ static inline __u8 *begin_value(struct frame *frame, __u64 value, __u32 length)
 	return (__u8 *)(header + 1);
 }
 
+/* A number can always be read: its status is what another value has left at this place of the frame. */
 RUNTIME emit_number(__u64 frame_address, __u64 value)
 {
 	struct frame *frame = (struct frame *)frame_address;
 	__u64 *to = (__u64 *)begin_value(frame, value, sizeof(*to));
 
-	if (to)
+	if (to) {
+		((struct value_header *)to - 1)->status = 0;
 		*to = value_of(frame, value)->number;
+	}
 	return 0;
 }
 

@@ -8,6 +8,7 @@
  *   write PATH TEXT [COUNT]        opens the file for writing first; prints what write returned, COUNT times
  *   kill PID SIGNAL
  *   file-capability PATH NUMBER    whoever runs PATH has the capability
+ *   chdir-nowhere COUNT            to an address that cannot be read, COUNT times; prints what it returned last
  *   getcpu-burst COUNT             getcpu COUNT times, prints COUNT
  *   open-for PATH MILLISECONDS     opens PATH over and over; prints how often it tried and, first, how often that worked
  */
@@ -48,6 +49,15 @@ static long set_file_capability(const char *path, int number)
 
 	data.data[CAP_TO_INDEX(number)].permitted = CAP_TO_MASK(number);
 	return result(setxattr(path, XATTR_NAME_CAPS, &data, XATTR_CAPS_SZ_2, 0));
+}
+
+static long change_to_nowhere(long count)
+{
+	long returned = 0;
+
+	for (long at = 0; at < count; at++)
+		returned = result(syscall(SYS_chdir, NULL));
+	return returned;
 }
 
 static long burst_of_getcpu(long count)
@@ -96,6 +106,8 @@ static long call(const char *name, int count, char **arguments)
 		return result(syscall(SYS_kill, atoi(arguments[0]), atoi(arguments[1])));
 	if (strcmp(name, "file-capability") == 0 && count == 2)
 		return set_file_capability(arguments[0], atoi(arguments[1]));
+	if (strcmp(name, "chdir-nowhere") == 0 && count == 1)
+		return change_to_nowhere(atol(arguments[0]));
 	if (strcmp(name, "getcpu-burst") == 0 && count == 1)
 		return burst_of_getcpu(atol(arguments[0]));
 	if (strcmp(name, "open-for") == 0 && count == 2)

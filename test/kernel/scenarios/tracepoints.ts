@@ -101,6 +101,43 @@ export const tracepointScenarios: readonly Scenario[] = [
     ],
   },
   {
+    name: 'a number is read although a text at the same place of the frame could not be',
+    policies: () => ({
+      'nowhere.yaml': tracingPolicy(
+        'nowhere',
+        `
+        tracepoints:
+        - subsystem: syscalls
+          event: sys_enter_chdir
+          args:
+          - {index: 5, type: string}
+          selectors:
+          - matchBinaries:
+            - {operator: In, values: ["${call}"]}
+        - subsystem: syscalls
+          event: sys_exit_chdir
+          args:
+          - {index: 5, type: int64}
+          selectors:
+          - matchBinaries:
+            - {operator: In, values: ["${call}"]}`,
+      ),
+    }),
+    async trigger(context) {
+      const { stdout } = await context.must(['./call', 'chdir-nowhere', '5']);
+      assert.equal(stdout, '-14\n');
+    },
+    expected: () => {
+      const called = (event: string, value: Pattern) => ({
+        process_tracepoint: { event, policy_name: 'nowhere', args: [value] },
+      });
+      return [
+        times(5, called('sys_enter_chdir', { error_arg: { Message: 'Bad address for basic type' } })),
+        times(5, called('sys_exit_chdir', { long_arg: '-14' })),
+      ];
+    },
+  },
+  {
     name: 'a raw tracepoint policy reads a linux_binprm',
     policies: () => ({
       'binprm.yaml': tracingPolicy(
