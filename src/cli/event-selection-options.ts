@@ -83,7 +83,8 @@ function regexes(option: string, texts: readonly string[]): string[] {
     try {
       compileRegex(text);
     } catch (error) {
-      throw new UsageError(`--${option} "${text}": ${(error as Error).message}`);
+      const reason = (error as Error).message;
+      throw new UsageError(`--${option} "${text}" is not a regular expression as RE2 has them: ${reason}`);
     }
   }
   return [...texts];

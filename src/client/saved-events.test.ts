@@ -32,12 +32,15 @@ const event: JsonEvent = {
   node_name: 'n',
 };
 const hostEvent: JsonEvent = { process_exec: { process: { binary: '/bin/sh', pid: 8 } } };
+/** Of no process. */
+const cgroupEvent: JsonEvent = { process_throttle: { type: 'THROTTLE_START', cgroup: 'a.slice' } };
 
 describe('selectSaved', () => {
   const cases: readonly (readonly [name: string, selection: Partial<EventSelection>, kept: JsonEvent[]])[] = [
-    ['everything', {}, [event, hostEvent]],
+    ['everything', {}, [event, hostEvent, cgroupEvent]],
     ['a kind', { eventTypes: ['PROCESS_EXEC'] }, [hostEvent]],
     ['a binary', { processes: ['curl$'] }, [event]],
+    ['a binary, in the syntax of RE2', { processes: ['(?i)/CURL\\z', '^/[[:digit:]]'] }, [event]],
     ['a namespace', { namespaces: ['shop'] }, [event]],
     ['the host', { host: true }, [hostEvent]],
     ['the host and a namespace', { host: true, namespaces: ['shop'] }, [event, hostEvent]],
@@ -51,7 +54,7 @@ describe('selectSaved', () => {
   for (const [name, selection, kept] of cases) {
     test(name, () => {
       const select = selectSaved({ ...everything, ...selection });
-      expect([event, hostEvent].map(select).filter((found) => found !== undefined)).toEqual(kept);
+      expect([event, hostEvent, cgroupEvent].map(select).filter((found) => found !== undefined)).toEqual(kept);
     });
   }
 

@@ -14,7 +14,7 @@ function testsOf(selection: EventSelection): (EventTest | undefined)[] {
   const namespaces = selection.host ? ['', ...selection.namespaces] : selection.namespaces;
   return [
     listed(selection.eventTypes, (event) => kindOf(event)?.toUpperCase()),
-    listed(namespaces, (event) => processOf(event)?.pod?.namespace ?? ''),
+    listed(namespaces, (event) => namespaceOf(processOf(event))),
     matching(selection.namespaceRegexes, (event) => processOf(event)?.pod?.namespace),
     matching(selection.processes, (event) => processOf(event)?.binary),
     matching(selection.pods, (event) => processOf(event)?.pod?.name),
@@ -37,6 +37,11 @@ function matching(regexes: readonly string[], read: (event: JsonEvent) => string
     const value = read(event);
     return value !== undefined && compiled.some((regex) => regex.test(value));
   };
+}
+
+/** Empty for a process in no pod. */
+function namespaceOf(process: JsonEvent | undefined): string | undefined {
+  return process && (process['pod']?.namespace ?? '');
 }
 
 /** The name of the member that holds the event. */
