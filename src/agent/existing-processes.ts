@@ -119,8 +119,11 @@ function binaryOf(process: ProcProcess): Buffer {
 }
 
 function flagsOf(process: ProcProcess): number {
+  const isNameless = process.binary.length === 0 && !process.kernelThread;
   return (
-    (process.binaryDeleted ? processFlags.BINARY_DELETED : 0) | (process.inInitTree ? processFlags.IN_INIT_TREE : 0)
+    (isNameless ? processFlags.ERROR_FILENAME : 0) |
+    (process.binaryDeleted ? processFlags.BINARY_DELETED : 0) |
+    (process.inInitTree ? processFlags.IN_INIT_TREE : 0)
   );
 }
 

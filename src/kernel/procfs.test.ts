@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { readProcesses } from './procfs.ts';
 import { parseStat, parseStatus } from './procfs-parse.ts';
 import { bootTimeNs } from './system.ts';
@@ -43,6 +43,25 @@ test('readProcesses shows a deleted binary, odd arguments and an odd name', asyn
     });
   } finally {
     child.kill();
+  }
+});
+
+const busybox = '/bin/busybox';
+const cannotChangeRoot =
+  process.getuid?.() !== 0 ? 'only root may change the root' : existsSync(busybox) ? '' : `${busybox} is not installed`;
+
+test.skipIf(cannotChangeRoot !== '')(`paths are those a process sees from its root ${cannotChangeRoot}`, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'jatai-procfs-'));
+  mkdirSync(join(folder, 'bin'));
+  copyFileSync(busybox, join(folder, 'bin/sleep'));
+  const child = spawn('chroot', [folder, '/bin/sleep', '100'], { stdio: 'ignore' });
+  const own = () => readProcesses().find(({ pid }) => pid === child.pid);
+  try {
+    await vi.waitFor(() => expect(own()?.command).toBe('sleep'), 10_000);
+    expect(own()).toMatchObject({ binary: Buffer.from('/bin/sleep'), cwd: Buffer.from('/') });
+  } finally {
+    child.kill();
+    rmSync(folder, { recursive: true });
   }
 });
 

@@ -17,13 +17,16 @@ export interface ProcProcess {
   readonly startTimeNs: bigint;
   /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
   readonly argumentsAddress: bigint;
-  /** Path of the executable, as bytes: names need not be UTF-8; empty for kernel threads. */
+  /**
+   * Path of the executable as the process sees it, as bytes: names need not be UTF-8. Empty for kernel threads, for
+   * zombies, and when it is longer than 4 KiB.
+   */
   readonly binary: Buffer;
   /** The executable was deleted, or is a memfd (`/memfd:NAME`). */
   readonly binaryDeleted: boolean;
   /** The raw command line: arguments, each ended by a NUL; empty for kernel threads. */
   readonly arguments: Buffer;
-  /** Path, as bytes; empty when it may not be read. */
+  /** The same of its working directory; empty when it may not be read. */
   readonly cwd: Buffer;
   readonly uid: number;
   /** Login uid; 4294967295 when nobody logged in. */
@@ -88,6 +91,7 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
   const { command, parentPid, startTimeNs, kernelThread, argumentsAddress } = parseStat(stat.toString());
   const { credentials, capabilities, pidInNamespace, pidNamespaceDepth } = parseStatus(status.toString());
   const { path, deleted } = splitDeleted(readLink(`${folder}/exe`));
+  const processRoot = readLink(`${folder}/root`);
   const cgroupPath = cgroupPathOf(readBytes(`${folder}/cgroup`)?.toString() ?? '');
   const cgroupId = cgroupMount === undefined ? undefined : cgroupIdOf(cgroupMount, cgroupPath);
   const containerId = containerIdOf(cgroupPath);
@@ -98,10 +102,10 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
     command,
     startTimeNs,
     argumentsAddress,
-    binary: path,
+    binary: seenFrom(processRoot, path),
     binaryDeleted: deleted,
     arguments: commandLine,
-    cwd: readLink(`${folder}/cwd`),
+    cwd: seenFrom(processRoot, readLink(`${folder}/cwd`)),
     uid: credentials.uid,
     auid: Number(readBytes(`${folder}/loginuid`)?.toString() ?? NO_LOGIN_UID),
     credentials,
@@ -128,6 +132,15 @@ function splitDeleted(link: Buffer): { path: Buffer; deleted: boolean } {
     ? { path: link.subarray(0, length), deleted: true }
     : { path: link, deleted: link.toString('latin1', 0, MEMFD.length) === MEMFD };
 }
+
+/** Paths in /proc are those that we see; a process whose root is not ours sees what is below its root. */
+function seenFrom(root: Buffer, path: Buffer): Buffer {
+  if (root.length <= 1 || path.compare(root, 0, root.length, 0, Math.min(path.length, root.length)) !== 0) return path;
+  if (path.length === root.length) return Buffer.from('/');
+  return path[root.length] === SLASH ? path.subarray(root.length) : path;
+}
+
+const SLASH = 0x2f;
 
 function withInitTree(processes: readonly ProcessAlone[]): ProcProcess[] {
   const byPid = new Map(processes.map((process) => [process.pid, process]));
