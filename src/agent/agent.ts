@@ -13,6 +13,7 @@ import type { EnvironmentSettings } from '../events/processes/environment.ts';
 import type { ProcessCache } from '../events/processes/process-cache.ts';
 import type { ArgumentRedactor } from '../events/processes/redact-arguments.ts';
 import { counters as counterIndexes, namespaceOrder, recordHeader } from '../events/wire.ts';
+import { readProcesses } from '../kernel/procfs.ts';
 import { releaseMemorySoon } from '../kernel/release-memory.ts';
 import { RingBuffer } from '../kernel/ring-buffer.ts';
 import { RingReader } from '../kernel/ring-reader.ts';
@@ -147,6 +148,7 @@ export class Agent {
     this.#base?.complete();
     /* After the sensors: what starts in between is seen by one of the two. */
     const existing = enterExistingProcesses(this.#maps, this.#pipeline.cache, {
+      processes: readProcesses(),
       earlier: this.#identities?.load(),
       withEnvironment: sensorOptions.withEnvironment,
     });

@@ -5,17 +5,21 @@ import type { ProcessCache } from '../events/processes/process-cache.ts';
 import { limits, namespaceOrder, processFlags, processState } from '../events/wire.ts';
 import { BPF_NOEXIST } from '../kernel/bpf-map.ts';
 import { KernelError } from '../kernel/kernel-error.ts';
-import { type ProcProcess, readEnvironment, readProcesses } from '../kernel/procfs.ts';
+import { type ProcProcess, readEnvironment, readStat } from '../kernel/procfs.ts';
 import { bootTimeNs } from '../kernel/system.ts';
 import type { KnownProcesses, ProcessIdentity } from './process-identities.ts';
 import type { SharedMaps } from './shared-maps.ts';
 
 export interface ExistingProcessOptions {
+  /** As /proc has them. */
+  readonly processes: readonly ProcProcess[];
   /** What an earlier agent knew. */
   readonly earlier: KnownProcesses | undefined;
   /** Events show the environment. */
   readonly withEnvironment: boolean;
 }
+
+type ProcessMaps = Pick<SharedMaps, 'processes'>;
 
 /**
  * Enters the processes that were running before the sensors: into the kernel's map, so that policies match them, and
@@ -23,11 +27,10 @@ export interface ExistingProcessOptions {
  * agent knew keeps its identity. Returns how many were entered, and how many did not fit into the kernel's map.
  */
 export function enterExistingProcesses(
-  maps: SharedMaps,
+  maps: ProcessMaps,
   cache: ProcessCache,
-  { earlier, withEnvironment }: ExistingProcessOptions,
+  { processes, earlier, withEnvironment }: ExistingProcessOptions,
 ): { entered: number; left: number } {
-  const processes = readProcesses();
   const known = new Map(processes.map((process) => [process.pid, knownIdentity(maps, process, earlier)]));
   const startTimes = new Map(processes.map(({ pid, startTimeNs }) => [pid, known.get(pid)?.ktimeNs ?? startTimeNs]));
   const entered = enterEnded(cache, earlier);
@@ -41,6 +44,7 @@ export function enterExistingProcesses(
     };
     const state = enterState(maps, process, identity);
     if (state === 'full') left++;
+    if (state === 'entered') leaveIfEnded(maps, process, identity);
     if (state === 'known') identity = identityIn(maps, process.pid) ?? identity;
     const environment = withEnvironment ? readEnvironment(process.pid) : undefined;
     entered.push(cache.addProcess({ ...existingProcess(process), ...identity, environment }));
@@ -52,7 +56,7 @@ export function enterExistingProcesses(
 
 /** What the sensors say goes before what an earlier agent wrote. */
 function knownIdentity(
-  maps: SharedMaps,
+  maps: ProcessMaps,
   process: ProcProcess,
   earlier: KnownProcesses | undefined,
 ): ProcessIdentity | undefined {
@@ -68,7 +72,7 @@ function enterEnded(cache: ProcessCache, earlier: KnownProcesses | undefined): P
   return ended;
 }
 
-function enterState(maps: SharedMaps, process: ProcProcess, identity: ProcessIdentity): 'entered' | 'known' | 'full' {
+function enterState(maps: ProcessMaps, process: ProcProcess, identity: ProcessIdentity): 'entered' | 'known' | 'full' {
   try {
     maps.processes.update(keyOf(process.pid), encodeState(process, identity), BPF_NOEXIST);
   } catch (error) {
@@ -80,8 +84,16 @@ function enterState(maps: SharedMaps, process: ProcProcess, identity: ProcessIde
   return 'entered';
 }
 
+/** Between being read and being entered: the exit sensor found nothing to delete. Its record ends the process in the cache. */
+function leaveIfEnded(maps: ProcessMaps, { pid, startTimeNs }: ProcProcess, { ktimeNs }: ProcessIdentity): void {
+  const stat = readStat(pid);
+  if (stat?.ended === false && stat.startTimeNs === startTimeNs) return;
+  /* Another process of the same pid has entered itself over it. */
+  if (identityIn(maps, pid)?.ktimeNs === ktimeNs) maps.processes.delete(keyOf(pid));
+}
+
 /** As the sensors know the process: they have seen it start, or an earlier agent has entered it. Events carry these times. */
-export function identityIn(maps: SharedMaps, pid: number): ProcessIdentity | undefined {
+export function identityIn(maps: ProcessMaps, pid: number): ProcessIdentity | undefined {
   const bytes = maps.processes.lookup(keyOf(pid));
   if (bytes === undefined) return undefined;
   const state = Buffer.from(bytes.buffer);

@@ -22,6 +22,8 @@ export interface ProcStat {
   readonly parentPid: number;
   readonly startTimeNs: bigint;
   readonly kernelThread: boolean;
+  /** Its last thread has ended: it only waits for its parent to ask how. */
+  readonly ended: boolean;
   /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
   readonly argumentsAddress: bigint;
 }
@@ -39,9 +41,11 @@ export interface ProcStatus {
 const NANOSECONDS_PER_TICK = 10_000_000n;
 const PF_KTHREAD = 0x0020_0000;
 
-/** Places after the command, which is in parentheses and may itself have blanks and parentheses. Field 3, the state, is 0. */
+/** Places after the command, which is in parentheses and may itself have blanks and parentheses. */
+const STATE = 0;
 const PARENT = 1;
 const FLAGS = 6;
+const THREADS = 17;
 const START_TIME = 19;
 /** Since 3.5. */
 const ARGUMENTS_START = 45;
@@ -59,6 +63,8 @@ export function parseStat(text: string): ProcStat {
     parentPid: Number(fields[PARENT]),
     startTimeNs: BigInt(fields[START_TIME]!) * NANOSECONDS_PER_TICK,
     kernelThread: (Number(fields[FLAGS]) & PF_KTHREAD) !== 0,
+    /* A zombie with other threads is the first thread of a process that goes on. */
+    ended: /^[ZXx]$/.test(fields[STATE]!) && Number(fields[THREADS]) <= 1,
     argumentsAddress: BigInt(fields[ARGUMENTS_START] ?? 0),
   };
 }

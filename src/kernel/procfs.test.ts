@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { readProcesses } from './procfs.ts';
+import { readProcesses, readStat } from './procfs.ts';
 import { parseStat, parseStatus } from './procfs-parse.ts';
 import { bootTimeNs } from './system.ts';
 
@@ -65,6 +65,20 @@ test.skipIf(cannotChangeRoot !== '')(`paths are those a process sees from its ro
   }
 });
 
+test('readProcesses leaves out what has ended and only waits for its parent', async () => {
+  const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 100'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  try {
+    const [output] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(output.toString());
+    await vi.waitFor(() => expect(readStat(child)?.ended).toBe(true), 10_000);
+    const pids = readProcesses().map(({ pid }) => pid);
+    expect(pids).toContain(parent.pid);
+    expect(pids).not.toContain(child);
+  } finally {
+    parent.kill();
+  }
+});
+
 test('readProcesses includes kernel threads and the first process', () => {
   const processes = readProcesses();
   const first = processes.find(({ pid }) => pid === 1);
@@ -85,9 +99,21 @@ test('parseStat survives parentheses and blanks in the command', () => {
     parentPid: 0,
     startTimeNs: 2_500_000_000n,
     kernelThread: true,
+    ended: false,
     argumentsAddress: 44n,
   });
   expect(() => parseStat('12 (a) S 1')).toThrow('is not understood');
+});
+
+test.each([
+  ['S', 1, false],
+  ['Z', 1, true],
+  ['X', 0, true],
+  ['Z', 2, false],
+])('parseStat of state %s with %i threads: ended %s', (state, threads, ended) => {
+  const numbers = Array.from({ length: 48 }, () => 0);
+  numbers[16] = threads;
+  expect(parseStat(`12 (a) ${state} ${numbers.join(' ')}\n`).ended).toBe(ended);
 });
 
 test('parseStatus reads credentials, capabilities and the innermost pid', () => {

@@ -18,8 +18,8 @@ export interface ProcProcess {
   /** Where the arguments are in memory, which differs from execution to execution; 0 when that may not be known. */
   readonly argumentsAddress: bigint;
   /**
-   * Path of the executable as the process sees it, as bytes: names need not be UTF-8. Empty for kernel threads, for
-   * zombies, and when it is longer than 4 KiB.
+   * Path of the executable as the process sees it, as bytes: names need not be UTF-8. Empty for kernel threads, when the
+   * first thread has ended, and when it is longer than 4 KiB.
    */
   readonly binary: Buffer;
   /** The executable was deleted, or is a memfd (`/memfd:NAME`). */
@@ -57,7 +57,7 @@ export function readEnvironment(pid: number): Buffer | undefined {
 }
 
 /**
- * Reads all processes, in order of pid. Each is read in several steps, between which it may exec or exit: one that goes away
+ * Reads all processes that have not ended, in order of pid. Each is read in several steps, between which it may exec or exit: one that goes away
  * is left out, and one that changes shows parts of both states. Children may be missing for the same reason: attach the
  * process sensor first, then read.
  */
@@ -88,7 +88,8 @@ function readOne(procfs: string, pid: number, cgroupMount: string | undefined): 
   if (!stat || !status || !commandLine || stat.length === 0) {
     return undefined;
   }
-  const { command, parentPid, startTimeNs, kernelThread, argumentsAddress } = parseStat(stat.toString());
+  const { command, parentPid, startTimeNs, kernelThread, ended, argumentsAddress } = parseStat(stat.toString());
+  if (ended) return undefined;
   const { credentials, capabilities, pidInNamespace, pidNamespaceDepth } = parseStatus(status.toString());
   const { path, deleted } = splitDeleted(readLink(`${folder}/exe`));
   const processRoot = readLink(`${folder}/root`);

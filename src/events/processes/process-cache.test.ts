@@ -53,6 +53,15 @@ describe('ProcessCache', () => {
     expect(has(cache, 7, 11)).toBe(true);
   });
 
+  test('a record of a process that the kernel side does not know is of the one that has its tgid', () => {
+    const cache = cacheOf(100);
+    const process = cache.addExec(exec(7, 10));
+    expect(cache.processOf(exit(7, 20).header)).toBe(process);
+    cache.end(process, exit(7, 20).header);
+    expect(cache.processOf(exit(7, 21).header).uid).toBeUndefined();
+    expect(cache.unknowns).toBe(1);
+  });
+
   test('a process whose exit was lost ends when its tgid is used again', () => {
     const cache = cacheOf(100);
     cache.addExec(exec(7, 10));

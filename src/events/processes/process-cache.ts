@@ -130,13 +130,17 @@ export class ProcessCache {
 
   /** The process that a record is about; one that is not known is one of which there is only what the header says. */
   processOf(header: RecordHeader): Process {
-    const process =
-      header.tgid === 0
-        ? this.#table.latest(0)
-        : this.#table.find(header.tgid, header.execKtimeLow, header.execKtimeHigh);
+    const process = this.#find(header);
     if (process?.uid !== undefined) return process;
     this.unknowns++;
     return process ?? this.#addUnknown(header);
+  }
+
+  /** Where the kernel side has no state of a process, it is the one that has the tgid now. */
+  #find({ tgid, execKtimeLow, execKtimeHigh }: RecordHeader): Process | undefined {
+    if (execKtimeLow !== 0 || execKtimeHigh !== 0) return this.#table.find(tgid, execKtimeLow, execKtimeHigh);
+    const latest = this.#table.latest(tgid);
+    return latest?.ended === false ? latest : undefined;
   }
 
   /** Kept when it has an identity, so that it is found again. */
