@@ -83,8 +83,7 @@ function regexes(option: string, texts: readonly string[]): string[] {
     try {
       compileRegex(text);
     } catch (error) {
-      const reason = (error as Error).message;
-      throw new UsageError(`--${option} "${text}" is not a regular expression as RE2 has them: ${reason}`);
+      throw new UsageError(`--${option} "${text}": ${(error as Error).message}`);
     }
   }
   return [...texts];
