@@ -7,11 +7,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
   renameSync,
   rmSync,
   statfsSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -176,6 +178,35 @@ describe('rotation', () => {
     expect(statSync(backups[0]!).mode & 0o777).toBe(0o640);
     const text = backups.map((name) => gunzipSync(readFileSync(name)).toString()).join('') + readFileSync(path, 'utf8');
     expect(text).toBe(`${lines.join('\n')}\n`);
+  });
+
+  test('through a link: it stays, and what it leads to is put aside there', async () => {
+    const place = join(folder(), 'real.log');
+    const path = join(folder(), 'events.log');
+    symlinkSync(place, path);
+    const options = { file: { maxBytes: 100, maxBackups: 1, compress: true }, output: { batchBytes: 1 } };
+    await writeAll(await openJsonFile(path, options), ['a'.repeat(80), 'b'.repeat(80), 'c'.repeat(80)]);
+    expect(readlinkSync(path)).toBe(place);
+    expect(readLines(place)).toEqual(['c'.repeat(80)]);
+    const [backup, ...others] = backupsOf(place);
+    expect(others).toEqual([]);
+    expect(gunzipSync(readFileSync(backup!)).toString()).toBe(`${'b'.repeat(80)}\n`);
+  });
+
+  test('not of a file that was handed over, as /dev/stdout may be', async () => {
+    const path = join(folder(), 'redirected.log');
+    const descriptor = openSync(path, 'a');
+    const link = join(folder(), 'stdout');
+    symlinkSync(`/proc/self/fd/${descriptor}`, link);
+    const messages: string[] = [];
+    for (const name of [link, `/dev/fd/${descriptor}`])
+      await writeAll(await openJsonFile(name, fileOptions(messages, { maxBytes: 100, compress: true })), numbered(100));
+    closeSync(descriptor);
+    expect(readLines(path)).toEqual([...numbered(100), ...numbered(100)]);
+    expect(readlinkSync(link)).toBe(`/proc/self/fd/${descriptor}`);
+    expect(messages[0]).toBe(
+      `${link}: cannot rotate (it is the name of an open file); the file grows beyond its limit`,
+    );
   });
 
   test('by time, without new events, but never an empty file', async () => {

@@ -1,4 +1,5 @@
 import fs, { constants, promises as fsPromises, type Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { nextBackupPath, tidyBackups } from './backup-files.ts';
 import { countLines, type PendingPart, viewsOf } from './line-queue.ts';
@@ -84,7 +85,8 @@ export class RotatingFile implements OutputDevice {
         throw error;
       }
     }
-    if (device.#file?.isRegular === true && device.#rotates) device.#tidy();
+    const place = device.#file?.place;
+    if (place !== undefined && device.#rotates) device.#tidy(place);
     return device;
   }
 
@@ -255,7 +257,8 @@ export class RotatingFile implements OutputDevice {
     /* What the process masks from new files is meant for others. */
     if (isNew && isRegular) await fchmod(fd, this.#options.mode ?? defaultMode);
     const isTorn = isRegular && stats.size > 0 && !(await endsWithNewline(fd, stats.size));
-    return { fd, isRegular, isTorn, inode: stats.ino, device: stats.dev, bytes: stats.size };
+    const place = isRegular ? await placeOf(this.name) : undefined;
+    return { fd, isRegular, place, isTorn, inode: stats.ino, device: stats.dev, bytes: stats.size };
   }
 
   #isRotationDue(file: OpenFile, size: number): boolean {
@@ -278,47 +281,52 @@ export class RotatingFile implements OutputDevice {
   /** Puts the file aside. When that does not work, goes on with it and tries again some seconds later. */
   async #rotate(file: OpenFile): Promise<void> {
     this.#rotationDue = false;
+    const { place } = file;
+    if (place === undefined) return this.#notRotated('it is the name of an open file');
     try {
-      const backup = await nextBackupPath(this.name, Date.now());
-      await fsPromises.rename(this.name, backup);
-      await this.#openNext(backup);
+      const backup = await nextBackupPath(place, Date.now());
+      await fsPromises.rename(place, backup);
+      await this.#openNext(backup, place);
     } catch (error) {
-      this.#rotationFailures++;
-      this.#nextRotationAttempt = performance.now() + rotationRetryMs;
-      this.#sayOnce('rotation', `cannot rotate (${codeOf(error)}); the file grows beyond its limit`);
-      return;
+      return this.#notRotated(codeOf(error));
     }
     this.#rotations++;
     this.#uncheckedLines = 0;
     this.#failedBefore.delete('rotation');
     await close(file.fd);
-    this.#tidy();
+    this.#tidy(place);
   }
 
-  async #openNext(backup: string): Promise<void> {
+  #notRotated(reason: string): void {
+    this.#rotationFailures++;
+    this.#nextRotationAttempt = performance.now() + rotationRetryMs;
+    this.#sayOnce('rotation', `cannot rotate (${reason}); the file grows beyond its limit`);
+  }
+
+  async #openNext(backup: string, place: string): Promise<void> {
     try {
       await this.#open();
     } catch (error) {
-      await fsPromises.rename(backup, this.name).catch(() => {});
+      await fsPromises.rename(backup, place).catch(() => {});
       throw error;
     }
   }
 
   /** Deletes and compresses in the background, one run at a time. */
-  #tidy(): void {
+  #tidy(place: string): void {
     if (this.#tidying !== undefined) {
       this.#tidyAgain = true;
       return;
     }
     const { maxBackups = 0, compress = false, mode = defaultMode } = this.#options;
     const { signal } = this.#ending;
-    this.#tidying = tidyBackups(this.name, { maxBackups, compress, mode, signal }).then(
-      () => this.#tidied(),
-      (error: unknown) => this.#tidied(error),
+    this.#tidying = tidyBackups(place, { maxBackups, compress, mode, signal }).then(
+      () => this.#tidied(place),
+      (error: unknown) => this.#tidied(place, error),
     );
   }
 
-  #tidied(error?: unknown): void {
+  #tidied(place: string, error?: unknown): void {
     this.#tidying = undefined;
     if (error === undefined) this.#failedBefore.delete('backups');
     else if (!this.#ending.signal.aborted)
@@ -328,7 +336,7 @@ export class RotatingFile implements OutputDevice {
       );
     if (!this.#tidyAgain || this.#ending.signal.aborted) return;
     this.#tidyAgain = false;
-    this.#tidy();
+    this.#tidy(place);
   }
 
   #sayOnce(kind: string, message: string): void {
@@ -347,6 +355,8 @@ export class RotatingFile implements OutputDevice {
 interface OpenFile {
   readonly fd: number;
   readonly isRegular: boolean;
+  /** Where it lies, behind links; undefined when there is no such place to rotate it at. */
+  readonly place: string | undefined;
   readonly inode: number;
   readonly device: number;
   /** Ends with a part of a line, of a program that was killed. */
@@ -367,6 +377,13 @@ async function statOrUndefined(path: string): Promise<Stats | undefined> {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** Undefined for `/dev/stdout` and its like: whoever has opened the file has named it. */
+async function placeOf(name: string): Promise<string | undefined> {
+  const folder = await fsPromises.realpath(dirname(name));
+  const target = await fsPromises.readlink(name).catch(() => '');
+  return [folder, target].some((path) => `${path}/`.startsWith('/proc/')) ? undefined : fsPromises.realpath(name);
 }
 
 function codeOf(error: unknown): string {
