@@ -1,5 +1,5 @@
 import { PolicyLoader } from '../src/agent/policy-files.ts';
-import { featureTitles } from '../src/cli/feature-titles.ts';
+import { featureTitles } from '../src/cli/machine/feature-titles.ts';
 import { resolvePolicy } from '../src/compiler/resolve.ts';
 import { collectFacts } from '../src/kernel/facts.ts';
 

@@ -2,7 +2,7 @@ import { suggest } from '../policy/suggest.ts';
 import { type Command, commands } from './commands.ts';
 import { InputError, systemReason, UsageError } from './errors.ts';
 import { explainFailure } from './explain-failure.ts';
-import { holdHangUps } from './hang-ups.ts';
+import { holdHangUps } from './run/hang-ups.ts';
 import { showSourcePositions } from './source-positions.ts';
 import { readVersion } from './version.ts';
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { connectionArguments, connectionUsage, withAgent } from './agent-connection.ts';
+import { connectionArguments, connectionUsage, withAgent } from './agent/agent-connection.ts';
 import { readVersion } from './version.ts';
 
 export const versionUsage = `Usage: jatai version [options]

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readRuntimeTypes } from '../cli/object-files.ts';
-import { readFactsFile } from '../cli/read-facts.ts';
+import { readFactsFile } from '../cli/machine/read-facts.ts';
+import { readRuntimeTypes } from '../cli/policies/object-files.ts';
 import { checkPolicies } from '../policy/check.ts';
 import { explainPolicies } from './explain.ts';
 import type { KernelFacts } from './kernel-facts.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRuntimeTypes } from '../cli/object-files.ts';
-import { readFactsFile } from '../cli/read-facts.ts';
+import { readFactsFile } from '../cli/machine/read-facts.ts';
+import { readRuntimeTypes } from '../cli/policies/object-files.ts';
 import type { KernelFacts } from '../compiler/kernel-facts.ts';
 import { readObjectFunctions } from '../ebpf/object-functions.ts';
 import { checkPolicies } from '../policy/check.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pino } from 'pino';
 import { Agent } from '../../src/agent/agent.ts';
-import { readObjects, readRuntimeTypes } from '../../src/cli/object-files.ts';
+import { readObjects, readRuntimeTypes } from '../../src/cli/policies/object-files.ts';
 import type { KernelFacts } from '../../src/compiler/kernel-facts.ts';
 import { type CostOptions, policyCosts } from '../../src/cost/policy-cost.ts';
 import type { Outcome } from '../../src/cost/program-cost.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { readRuntimeTypes } from '../../src/cli/object-files.ts';
+import { readRuntimeTypes } from '../../src/cli/policies/object-files.ts';
 import { compileHook } from '../../src/compiler/compile.ts';
 import type { KernelFacts } from '../../src/compiler/kernel-facts.ts';
 import { planHook } from '../../src/compiler/plan.ts';

@@ -3,7 +3,7 @@ import { deserialize } from 'node:v8';
 import { pino } from 'pino';
 import { Agent } from '../../../src/agent/agent.ts';
 import { KeptObjects } from '../../../src/agent/kept-objects.ts';
-import { readObjects } from '../../../src/cli/object-files.ts';
+import { readObjects } from '../../../src/cli/policies/object-files.ts';
 import type { KernelFacts } from '../../../src/compiler/kernel-facts.ts';
 import type { Policy } from '../../../src/policy/model.ts';
 

@@ -1,6 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { Agent } from '../../../src/agent/agent.ts';
-import { readObjects } from '../../../src/cli/object-files.ts';
+import { readObjects } from '../../../src/cli/policies/object-files.ts';
 import type { KernelFacts } from '../../../src/compiler/kernel-facts.ts';
 import { checkPolicies } from '../../../src/policy/check.ts';
 import type { Policy } from '../../../src/policy/model.ts';

@@ -1,6 +1,6 @@
 import { HookProgram } from '../../../src/agent/hook-program.ts';
 import { SharedMaps } from '../../../src/agent/shared-maps.ts';
-import { readObjects } from '../../../src/cli/object-files.ts';
+import { readObjects } from '../../../src/cli/policies/object-files.ts';
 import { type CompiledProgram, compileHook } from '../../../src/compiler/compile.ts';
 import type { KernelFacts } from '../../../src/compiler/kernel-facts.ts';
 import { planHook } from '../../../src/compiler/plan.ts';
