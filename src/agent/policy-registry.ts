@@ -6,7 +6,6 @@ import { printDiagnostics } from '../policy/print-diagnostic.ts';
 import { inSpan } from '../tracing/spans.ts';
 import type { ApplyResult, PolicyRefusal } from './policy-manager.ts';
 import { withMode } from './policy-mode.ts';
-import type { StoredPolicy } from './policy-store.ts';
 
 /** Policies of files belong to the domain `static`; those of clients to `grpc` or one that the client names. */
 export const staticDomain = 'static';
@@ -42,6 +41,15 @@ export interface PolicyRecord extends PolicyKey {
 export interface PolicyStore {
   save(record: PolicyRecord): void;
   remove(key: PolicyKey): void;
+}
+
+/** A policy of a client, as it was when the agent stopped. */
+export interface StoredPolicy {
+  readonly yaml: string;
+  readonly enabled: boolean;
+  readonly domain: string;
+  /** Chosen at run time; undefined when the policy decides. */
+  readonly mode?: PolicyMode | undefined;
 }
 
 export interface PolicyRegistryOptions {

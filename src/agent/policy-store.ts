@@ -2,17 +2,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../kernel/make-folder.ts';
 import { replaceFile } from '../kernel/replace-file.ts';
-import type { PolicyMode } from '../policy/model.ts';
-import type { PolicyKey, PolicyRecord, PolicyStore } from './policy-registry.ts';
-
-/** A policy of a client, as it was when the agent stopped. */
-export interface StoredPolicy {
-  readonly yaml: string;
-  readonly enabled: boolean;
-  readonly domain: string;
-  /** Chosen at run time; undefined when the policy decides. */
-  readonly mode?: PolicyMode | undefined;
-}
+import type { PolicyKey, PolicyRecord, PolicyStore, StoredPolicy } from './policy-registry.ts';
 
 /** Keeps policies of clients in a directory, one file of JSON each: `name:namespace:domain.json`. */
 export class PolicyDirectory implements PolicyStore {
