@@ -9,11 +9,7 @@ export class ByteArena {
   /** Copies `source[start .. end]`; the copy is at the returned place. */
   copy(source: Buffer, start: number, end: number): ArenaPiece {
     const size = end - start;
-    if (size > largestPiece) {
-      const own = Buffer.allocUnsafeSlow(size);
-      source.copy(own, 0, start, end);
-      return { bytes: own, start: 0, end: size };
-    }
+    if (size > largestPiece) return { bytes: ownCopy(source.subarray(start, end)), start: 0, end: size };
     if (this.#position + size > slabBytes) {
       this.#slab = Buffer.allocUnsafeSlow(slabBytes);
       this.#position = 0;
@@ -23,6 +19,13 @@ export class ByteArena {
     this.#position += size;
     return { bytes: this.#slab, start: place, end: this.#position };
   }
+}
+
+/** A copy that holds no memory but its own: one from Node's pool holds 64 KiB. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 /** `bytes[start .. end]` */

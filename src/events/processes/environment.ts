@@ -1,3 +1,4 @@
+import { ownCopy } from '../byte-arena.ts';
 import { type Process, type TextRange, wholeRange } from './process.ts';
 import { binaryText } from './process-text.ts';
 import type { ArgumentRedactor } from './redact-arguments.ts';
@@ -31,7 +32,7 @@ export function keepEnvironment(
     const entry = bytes.subarray(start, end);
     kept.push(redact === undefined ? entry : redactEntry(entry, binary, redact), separator);
   }
-  process.image.environment = wholeRange(Buffer.concat(kept));
+  process.image.environment = wholeRange(ownCopy(Buffer.concat(kept)));
   process.encoded = undefined;
 }
 

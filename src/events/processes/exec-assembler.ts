@@ -1,3 +1,4 @@
+import { ownCopy } from '../byte-arena.ts';
 import type { DataRecord, ExecRecord, RecordHeader } from '../decode.ts';
 import { limits, processFlags } from '../wire.ts';
 import { type Process, wholeRange } from './process.ts';
@@ -110,8 +111,8 @@ export class ExecAssembler {
     this.#pending.delete(pending.process.tgid);
     const { process, header, chunks, argsLength } = pending;
     const bytes = Buffer.concat(chunks);
-    /* Its own copy: what is kept of a process must not hold an environment that nobody wants to see. */
-    const args = bytes.length > argsLength ? Buffer.from(bytes.subarray(0, argsLength)) : bytes;
+    /* What is kept of a process must not hold an environment that nobody wants to see. */
+    const args = ownCopy(bytes.subarray(0, argsLength));
     process.image.args = wholeRange(args);
     process.encoded = undefined;
     return { process, header, environment: bytes.subarray(args.length) };

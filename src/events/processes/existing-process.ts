@@ -87,6 +87,7 @@ function cwdFlags(cwd: Uint8Array | undefined): number {
 function existingImage(existing: ExistingProcess): ProcessImage {
   return {
     ...unknownImage,
+    holders: 0,
     binary: rangeOf(existing.binary),
     cwd: rangeOf(existing.cwd),
     cgroup: rangeOf(existing.cgroup),

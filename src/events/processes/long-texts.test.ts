@@ -8,7 +8,7 @@ import { type ProcessImage, textOf, unknownImage, wholeRange } from './process.t
 
 function image(argv: readonly string[], environment: readonly string[] = []): ProcessImage {
   const [args, variables] = [wholeRange(argvBytes(argv)), wholeRange(argvBytes(environment))];
-  return { ...unknownImage, args, environment: variables };
+  return { ...unknownImage, args, environment: variables, holders: 1 };
 }
 
 const long = 'x'.repeat(10_000);
@@ -24,6 +24,18 @@ test('of the oldest long texts only the beginning stays, and that is said', () =
     expect(`${index}${long}`.startsWith(text)).toBe(true);
     expect(cutFlags).toBe(index < 3 ? processFlags.TRUNC_ARGS : 0);
   }
+});
+
+test('texts of programs that no process has any more do not count', () => {
+  const texts = new LongTexts(30_000);
+  const ended = Array.from({ length: 100 }, (_, index) => image(['program', `${index}${long}`]));
+  for (const one of ended) {
+    texts.add(one);
+    texts.forget(one);
+  }
+  texts.add({ ...image(['program', long]), holders: 0 });
+  for (const one of [image(['one', long]), image(['other', long])]) texts.add(one);
+  expect(texts.cuts).toBe(0);
 });
 
 test('short texts are not counted, and an image that is added again counts once', () => {

@@ -1,3 +1,4 @@
+import { ownCopy } from '../byte-arena.ts';
 import { processFlags } from '../wire.ts';
 import { type ProcessImage, type TextRange, wholeRange } from './process.ts';
 
@@ -8,9 +9,10 @@ import { type ProcessImage, type TextRange, wholeRange } from './process.ts';
 export class LongTexts {
   /** Programs of which that became true. */
   cuts = 0;
+  /** Of the texts that count. */
+  bytes = 0;
   readonly #maxBytes: number;
   readonly #bytesOf = new Map<ProcessImage, number>();
-  #bytes = 0;
 
   constructor(maxBytes = defaultBytes) {
     this.#maxBytes = maxBytes;
@@ -19,20 +21,21 @@ export class LongTexts {
   /** To be called when the texts of an image are complete. */
   add(image: ProcessImage): void {
     const bytes = longLength(image.args) + longLength(image.environment);
-    if (bytes === 0) return;
-    this.#forget(image);
+    if (bytes === 0 || image.holders === 0) return;
+    this.forget(image);
     this.#bytesOf.set(image, bytes);
-    this.#bytes += bytes;
+    this.bytes += bytes;
     for (const [oldest] of this.#bytesOf) {
-      if (this.#bytes <= this.#maxBytes) return;
-      this.#forget(oldest);
+      if (this.bytes <= this.#maxBytes) return;
+      this.forget(oldest);
       this.cuts++;
       cut(oldest);
     }
   }
 
-  #forget(image: ProcessImage): void {
-    this.#bytes -= this.#bytesOf.get(image) ?? 0;
+  /** To be called when no process has the image any more. */
+  forget(image: ProcessImage): void {
+    this.bytes -= this.#bytesOf.get(image) ?? 0;
     this.#bytesOf.delete(image);
   }
 }
@@ -50,7 +53,7 @@ function cut(image: ProcessImage): void {
 }
 
 function beginningOf({ bytes, start, end }: TextRange): TextRange {
-  return wholeRange(Buffer.from(bytes.subarray(start, Math.min(end, start + shortBytes))));
+  return wholeRange(ownCopy(bytes.subarray(start, Math.min(end, start + shortBytes))));
 }
 
 function longLength({ start, end }: TextRange): number {

@@ -43,6 +43,21 @@ describe('ProcessCache', () => {
     expect(cache.size).toBe(3); // 8, 9 and the kernel's own process
   });
 
+  test('long arguments are kept as long as a process has them', () => {
+    const cache = cacheOf(100);
+    const long = { tgid: 7, ktimeNs: 10n * second, parentTgid: 1, parentKtimeNs: 0n, uid: 0, auid: 0, nsPid: 7 };
+    const texts = { binary: Buffer.from('/bin/7'), cwd: Buffer.from('/'), args: Buffer.alloc(10_000, 'x') };
+    const process = cache.addProcess({ ...long, ...texts });
+    const child = cache.addFork(fork(8, 7, 11));
+    expect(child.image).toBe(process.image);
+    cache.end(process, exit(7, 12).header);
+    cache.end(child, exit(8, 20).header);
+    cache.addExec(exec(9, 22));
+    expect([cache.size, cache.longTexts.bytes]).toEqual([4, 10_000]);
+    cache.addExec(exec(9, 26));
+    expect([cache.latest(7), cache.latest(8), cache.longTexts.bytes]).toEqual([undefined, undefined, 0]);
+  });
+
   test('a second exec ends the execution before it', () => {
     const cache = cacheOf(100);
     cache.addExec(exec(7, 10));

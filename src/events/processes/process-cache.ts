@@ -123,8 +123,8 @@ export class ProcessCache {
     if (redact !== undefined) redactArguments(process, redact);
     if (environment !== undefined && existing.environment !== undefined)
       keepEnvironment(process, Buffer.from(existing.environment), environment, redact);
-    this.longTexts.add(process.image);
     this.#insert(process);
+    this.longTexts.add(process.image);
     return process;
   }
 
@@ -184,9 +184,14 @@ export class ProcessCache {
     if (this.size > this.#options.capacity) this.#makeRoom();
   }
 
+  #forgetTexts({ image }: Process): void {
+    if (image.holders === 0) this.longTexts.forget(image);
+  }
+
   /** Rare: a record of a process that was entered already, when the agent comes after the sensors. */
   #takePlace(replaced: Process, process: Process): void {
     this.#held.delete(replaced);
+    this.#forgetTexts(replaced);
     setParent(replaced, undefined);
     if (replaced.children === 0) return;
     for (const child of this.all()) {
@@ -245,7 +250,9 @@ export class ProcessCache {
 
   #unlink(process: Process): boolean {
     this.#held.delete(process);
-    return this.#table.remove(process);
+    if (!this.#table.remove(process)) return false;
+    this.#forgetTexts(process);
+    return true;
   }
 }
 

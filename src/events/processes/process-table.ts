@@ -44,6 +44,7 @@ export class ProcessTable {
   /** Enters a process. Returns the one of the same tgid and start that it replaces, if there is one. */
   insert(process: Process): Process | undefined {
     this.#size++;
+    process.image.holders++;
     const latest = this.#byTgid.get(process.tgid);
     if (latest !== undefined) return this.#insertAmong(latest, process);
     this.#byTgid.set(process.tgid, process);
@@ -62,6 +63,7 @@ export class ProcessTable {
       older = replaced.older;
       this.#found = undefined;
       this.#size--;
+      replaced.image.holders--;
     }
     process.older = older;
     if (newer === undefined) this.#byTgid.set(process.tgid, process);
@@ -84,6 +86,7 @@ export class ProcessTable {
     else this.#byTgid.delete(process.tgid);
     process.older = undefined;
     this.#size--;
+    process.image.holders--;
     return true;
   }
 

@@ -81,6 +81,8 @@ export interface ProcessImage {
   readonly setgid: number;
   /** `processFlags` bits: what is not whole any more, because memory was needed for others. */
   cutFlags: number;
+  /** Processes that are known and have it: a forked one has that of its parent. */
+  holders: number;
 }
 
 /** A file without a name: its number is all there is to recognise it by. */
@@ -147,6 +149,7 @@ export function imageOf(record: ExecRecord, arena: ByteArena): ProcessImage {
     setuid: buffer.readUInt32LE(offset + execRecord.at.setuid),
     setgid: buffer.readUInt32LE(offset + execRecord.at.setgid),
     cutFlags: 0,
+    holders: 0,
   };
 }
 
@@ -212,6 +215,7 @@ export const unknownImage: ProcessImage = {
   setuid: 0,
   setgid: 0,
   cutFlags: 0,
+  holders: 0,
 };
 
 function inodeOf({ buffer, offset }: ExecRecord): FileIdentity {

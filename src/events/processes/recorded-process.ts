@@ -120,7 +120,7 @@ export function kernelProcess(): Process {
     uid: 0,
     auid: 0xffff_ffff,
     nsPid: 0,
-    image: { ...unknownImage, binary: wholeRange(Buffer.from('<kernel>')) },
+    image: { ...unknownImage, binary: wholeRange(Buffer.from('<kernel>')), holders: 0 },
     credentials: readCredentials(Buffer.alloc(credentials.size), 0),
     namespaces: namespaceOrder.map(() => 0),
     children: 0,
