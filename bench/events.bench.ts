@@ -3,9 +3,9 @@
  * those of a node that forks and executes: a line of about 400 bytes without its parent block.
  */
 import { EventPipeline } from '../src/events/event-pipeline.ts';
-import type { EventHook, EventSelector } from '../src/events/event-plan.ts';
 import type { LineSink } from '../src/events/event-sink.ts';
 import { JsonWriter } from '../src/events/json/json-writer.ts';
+import { hookOf, selectorOf } from '../src/events/test-plan.ts';
 import { execBytes, exitBytes, fileBytes, forkBytes, hookBytes, sockBytes } from '../src/events/test-record.ts';
 import { execRecord, processFlags, recordHeader } from '../src/events/wire.ts';
 import { openJsonFile } from '../src/export/json-file.ts';
@@ -102,27 +102,8 @@ function hookRing(value: Buffer): Buffer {
 }
 
 function planFor(pipeline: EventPipeline, functionName: string, type: 'file' | 'sock'): void {
-  const hook: EventHook = {
-    policyName: 'policy',
-    policyNamespace: undefined,
-    event: 'kprobe',
-    functionName,
-    subsystem: '',
-    tracepoint: '',
-    args: [{ value: 0, type, spelledType: type, label: '' }],
-    returnArg: undefined,
-    message: '',
-    tags: [],
-  };
-  const selector: EventSelector = {
-    hook,
-    index: 0,
-    label: '',
-    post: true,
-    action: 'KPROBE_ACTION_POST',
-    monitoredAction: undefined,
-    returnFilters: [],
-  };
+  const args = [{ value: 0, type, spelledType: type, label: '' }];
+  const selector = selectorOf(hookOf({ policyName: 'policy', functionName, args }));
   pipeline.addPlan({ planId: 1, values: [{ type }], selectors: [selector] });
 }
 

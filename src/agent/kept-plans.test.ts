@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import type { EventPlan } from '../events/event-plan.ts';
+import { hookOf, selectorOf } from '../events/test-plan.ts';
 import { bpffsPath, listPins, removePins } from '../kernel/pins.ts';
 import { KeptPlans } from './kept-plans.ts';
 
@@ -16,26 +17,15 @@ function planOf(planId: number, message: string): EventPlan {
     planId,
     values: [{ type: 'string' }],
     selectors: [
-      {
-        hook: {
+      selectorOf(
+        hookOf({
           policyName: 'watch',
-          policyNamespace: undefined,
-          event: 'kprobe',
           functionName: '__x64_sys_openat',
-          subsystem: '',
-          tracepoint: '',
           args: [{ value: 0, type: 'string', spelledType: 'string', label: '' }],
-          returnArg: undefined,
           message,
           tags: ['observability'],
-        },
-        index: 0,
-        label: '',
-        post: true,
-        action: 'KPROBE_ACTION_POST',
-        monitoredAction: undefined,
-        returnFilters: [],
-      },
+        }),
+      ),
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cat, exec, hookOf, opened, planOf, selectorOf, startPipeline } from './test-pipeline.ts';
+import { cat, exec, opened, startPipeline } from './test-pipeline.ts';
+import { hookOf, planOf, selectorOf } from './test-plan.ts';
 import { dataBytes, exitBytes, forkBytes, returnBytes } from './test-record.ts';
 
 describe('corrupt records', () => {

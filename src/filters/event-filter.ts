@@ -8,9 +8,17 @@ import { compileCapabilityFilter } from './capability-filter.ts';
 import type { CelCompiler } from './cel-filter.ts';
 import { eventTypeName, eventTypes, parentOf, processOf } from './event-types.ts';
 import { FilterError } from './filter-error.ts';
-import { boolean, enumList, type FilterObject, knownFields, nestedObject, pidList, stringList } from './filter-json.ts';
+import {
+  boolean,
+  enumList,
+  type FilterObject,
+  knownFields,
+  nestedObject,
+  pidList,
+  regexList,
+  stringList,
+} from './filter-json.ts';
 import { checkLabelSelector } from './label-selector.ts';
-import { compileRegex } from './linear-regex.ts';
 
 export type EventPredicate = (event: Event) => boolean;
 
@@ -135,14 +143,7 @@ function compileCel(where: string, expressions: readonly string[], context: Filt
 }
 
 function anyRegex(where: string, field: string, value: unknown): (text: string) => boolean {
-  const regexes = stringList(where, field, value).map((pattern, index) => {
-    try {
-      return compileRegex(pattern);
-    } catch (error) {
-      const text = `${where}: field "${field}", value ${index + 1}: ${JSON.stringify(pattern)} is not a regular expression`;
-      throw new FilterError(`${text} as RE2 has them: ${(error as Error).message}`);
-    }
-  });
+  const regexes = regexList(where, field, value);
   return (text) => regexes.some((regex) => regex.test(text));
 }
 

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import { nearest } from '../policy/suggest.ts';
 import { FilterError } from './filter-error.ts';
+import { compileRegex } from './linear-regex.ts';
 
 /** An object of a filter and where it stands: every complaint about it says so. */
 export interface FilterObject {
@@ -56,6 +57,18 @@ export function knownFields<const Name extends string>(
 /** A list of strings; a string alone is not one. */
 export function stringList(where: string, field: string, value: unknown): string[] {
   return elements(where, field, value, (item) => (typeof item === 'string' ? item : undefined), 'a string');
+}
+
+/** A list of regular expressions in RE2's syntax. */
+export function regexList(where: string, field: string, value: unknown): RegExp[] {
+  return stringList(where, field, value).map((pattern, index) => {
+    try {
+      return compileRegex(pattern);
+    } catch (error) {
+      const text = `${where}: field "${field}", value ${index + 1}: ${JSON.stringify(pattern)}`;
+      throw new FilterError(`${text} is not a regular expression as RE2 has them: ${(error as Error).message}`);
+    }
+  });
 }
 
 /** A list of numbers from 0 to 2^32 - 1. */

@@ -1,7 +1,6 @@
 import type { ArgumentRedactor } from '../events/processes/redact-arguments.ts';
 import { FilterError } from './filter-error.ts';
-import { type FilterObject, knownFields, stringList } from './filter-json.ts';
-import { compileRegex } from './linear-regex.ts';
+import { type FilterObject, knownFields, regexList } from './filter-json.ts';
 import { hasRepeatedGroup } from './repeated-group.ts';
 
 /**
@@ -33,7 +32,7 @@ function compileFilter(filter: FilterObject): CompiledRedaction {
   if (fields.match !== undefined)
     throw new FilterError(`${where}: field "match" is of older versions: name the programs by "binary_regex"`);
   if (fields.redact === undefined) throw new FilterError(`${where}: field "redact" is missing: nothing is redacted`);
-  const secrets = regexList(where, 'redact', fields.redact);
+  const secrets = regexList(where, 'redact', fields.redact).map((regex) => new RegExp(regex, 'g'));
   const withoutGroup = secrets.findIndex((regex) => new RegExp(`${regex.source}|`).exec('')!.length === 1);
   if (withoutGroup !== -1) {
     const text = `${where}: field "redact", value ${withoutGroup + 1}`;
@@ -45,17 +44,6 @@ function compileFilter(filter: FilterObject): CompiledRedaction {
     throw new FilterError(`${text} what it catches last: repeat inside of it, "(?:a|b)+" as "((?:a|b)+)"`);
   }
   return { binaries: regexList(where, 'binary_regex', fields.binary_regex ?? []), secrets };
-}
-
-function regexList(where: string, field: string, value: unknown): RegExp[] {
-  return stringList(where, field, value).map((pattern, index) => {
-    try {
-      return field === 'redact' ? new RegExp(compileRegex(pattern), 'g') : compileRegex(pattern);
-    } catch (error) {
-      const text = `${where}: field "${field}", value ${index + 1}: ${JSON.stringify(pattern)}`;
-      throw new FilterError(`${text} is not a regular expression as RE2 has them: ${(error as Error).message}`);
-    }
-  });
 }
 
 /** Linear matching does not tell where a group is, only what it caught. */

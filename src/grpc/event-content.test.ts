@@ -10,6 +10,7 @@ import { EventEncoder } from '../events/json/event-encoder.ts';
 import { ProcessEncoder } from '../events/json/process-encoder.ts';
 import { wholeRange } from '../events/processes/process.ts';
 import type { Json } from '../events/sample-replay.ts';
+import { hookOf, selectorOf } from '../events/test-plan.ts';
 import { bufferBytes, execBytes, exitBytes, fileBytes, hookBytes, numberBytes } from '../events/test-record.ts';
 import { loadApi, tetragonFiles } from './api-root.ts';
 import { EventMessageEncoder } from './event-message.ts';
@@ -48,7 +49,7 @@ function run({ content = {}, hook = {}, selector = {}, argv = ['curl'], namespac
     planId: 1,
     values: [{ type: 'file' as const }, { type: 'sint32' as const }, { type: 'char_buf' as const }],
   };
-  pipeline.addPlan({ ...plan, selectors: [{ ...plainSelector, ...selector, hook: { ...plainHook, ...hook } }] });
+  pipeline.addPlan({ ...plan, selectors: [selectorOf({ ...plainHook, ...hook }, selector)] });
   const curl = { tgid: 40, execKtime: 40n, ktime: 50n };
   const records = [
     ...[1, 10, 20, 30].map((tgid) => process(tgid, [`p${tgid}`])),
@@ -118,26 +119,14 @@ const stackPlaces = new Map<bigint, StackPlace>([
 
 const argument = { type: 'file', spelledType: 'file', value: 0, label: '' } as const;
 const number = { type: 'sint32', spelledType: 'int', value: 1, label: 'n' } as const;
-const plainHook: EventHook = {
+const plainHook = hookOf({
   policyName: 'p',
-  policyNamespace: undefined,
   event: 'lsm',
   functionName: 'file_open',
-  subsystem: '',
-  tracepoint: '',
   args: [argument],
-  returnArg: undefined,
   message: 'why',
   tags: ['t'],
-};
-const plainSelector: Omit<EventSelector, 'hook'> = {
-  index: 0,
-  label: '',
-  post: true,
-  action: 'KPROBE_ACTION_POST',
-  monitoredAction: undefined,
-  returnFilters: [],
-};
+});
 
 const pids = (list: Json[] | undefined): number[] | undefined => list?.map(({ pid }) => pid);
 

@@ -30,6 +30,19 @@ export function readStoredFacts(path: string): KernelFacts {
   return facts;
 }
 
+/** The same, or those of this kernel without a file: says so when not all of them can be found out. */
+export async function factsFrom(path: string | undefined): Promise<KernelFacts> {
+  if (path !== undefined) return readStoredFacts(path);
+  /* Only now: a file needs nothing of the system. */
+  const { collectFacts } = await import('../../kernel/facts.ts');
+  if (process.getuid?.() !== 0) {
+    process.stderr.write(
+      'jatai: not root: what this kernel can do is presumed, not tried, and tracepoints may be missing; use --facts FILE\n',
+    );
+  }
+  return collectFacts();
+}
+
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');

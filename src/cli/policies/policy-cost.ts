@@ -1,12 +1,11 @@
 import { parseArgs } from 'node:util';
-import type { KernelFacts } from '../../compiler/kernel-facts.ts';
 import { durationType } from '../../config/option-types.ts';
 import { type LiveMeasurement, liveCosts } from '../../cost/live-cost.ts';
 import { type PolicyCosts, policyCosts } from '../../cost/policy-cost.ts';
 import { costsAsJson, printCosts, printLiveCosts } from '../../cost/print-costs.ts';
 import { readObjectFunctions } from '../../ebpf/object-functions.ts';
 import { InputError, UsageError } from '../errors.ts';
-import { readStoredFacts } from '../machine/read-facts.ts';
+import { factsFrom } from '../machine/read-facts.ts';
 import { asksForJson } from '../output-format.ts';
 import { readObjects, readRuntimeTypes } from './object-files.ts';
 import { readPolicies, requirePaths, showDiagnostics } from './read-policies.ts';
@@ -81,18 +80,6 @@ function parseLive(text: string): number {
     throw new UsageError(`--live "${text}" is not ${(error as Error).message}`);
   }
   throw new UsageError(`--live "${text}" is no time to count in`);
-}
-
-async function factsFrom(path: string | undefined): Promise<KernelFacts> {
-  if (path !== undefined) return readStoredFacts(path);
-  /* Only now: costs from a file need nothing of the system. */
-  const { collectFacts } = await import('../../kernel/facts.ts');
-  if (process.getuid?.() !== 0) {
-    process.stderr.write(
-      'jatai: not root: what this kernel can do is presumed, not tried, and tracepoints may be missing; use --facts FILE\n',
-    );
-  }
-  return collectFacts();
 }
 
 async function measure(costs: PolicyCosts, durationMs: number): Promise<LiveMeasurement> {

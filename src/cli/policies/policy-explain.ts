@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
 import { explainPolicies } from '../../compiler/explain.ts';
-import type { KernelFacts } from '../../compiler/kernel-facts.ts';
-import { readStoredFacts } from '../machine/read-facts.ts';
+import { factsFrom } from '../machine/read-facts.ts';
 import { readRuntimeTypes } from './object-files.ts';
 import { readPolicies, requirePaths, showDiagnostics } from './read-policies.ts';
 
@@ -35,16 +34,4 @@ export async function policyExplainCommand(args: string[]): Promise<number> {
   const options = { runtime: readRuntimeTypes(), sourceText, instructions: !values['no-instructions'] };
   process.stdout.write(explainPolicies(policies, facts, options));
   return hasErrors ? 1 : 0;
-}
-
-async function factsFrom(path: string | undefined): Promise<KernelFacts> {
-  if (path !== undefined) return readStoredFacts(path);
-  /* Only now: explaining from a file needs nothing of the system. */
-  const { collectFacts } = await import('../../kernel/facts.ts');
-  if (process.getuid?.() !== 0) {
-    process.stderr.write(
-      'jatai: not root: what this kernel can do is presumed, not tried, and tracepoints may be missing; use --facts FILE\n',
-    );
-  }
-  return collectFacts();
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EventArgument } from '../event-plan.ts';
-import { cat, exec, hookOf, opened, planOf, second, selectorOf, shell, startPipeline } from '../test-pipeline.ts';
+import { cat, exec, opened, second, shell, startPipeline } from '../test-pipeline.ts';
+import { hookOf, planOf, selectorOf } from '../test-plan.ts';
 import { exitBytes, returnBytes } from '../test-record.ts';
 
 describe('hook events', () => {

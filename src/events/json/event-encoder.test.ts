@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { EventPipeline } from '../event-pipeline.ts';
 import type { EventArgument, EventSelector } from '../event-plan.ts';
 import type { EventSink, LinePlace } from '../event-sink.ts';
+import { hookOf, selectorOf } from '../test-plan.ts';
 import { execBytes, fileBytes, hookBytes, numberBytes, returnBytes } from '../test-record.ts';
 import { WallClock } from '../wall-clock.ts';
 import { valueStatus } from '../wire.ts';
@@ -56,29 +57,9 @@ function withoutMemory(lines: string[]): EventSink {
   };
 }
 
-function selectorOf(policyName: string, args: readonly EventArgument[], returns = false): EventSelector {
+function selectorFor(policyName: string, args: readonly EventArgument[], returns = false): EventSelector {
   const returnArg = returns ? argumentOf(-1, 'sint32') : undefined;
-  const hook = {
-    policyName,
-    policyNamespace: undefined,
-    event: 'kprobe',
-    functionName: 'security_file_permission',
-    subsystem: '',
-    tracepoint: '',
-    args,
-    returnArg,
-    message: '',
-    tags: [],
-  } as const;
-  return {
-    hook,
-    index: 0,
-    label: '',
-    post: true,
-    action: 'KPROBE_ACTION_POST',
-    monitoredAction: undefined,
-    returnFilters: [],
-  };
+  return selectorOf(hookOf({ policyName, functionName: 'security_file_permission', args, returnArg }));
 }
 
 function argumentOf(value: number, type: EventArgument['type'], label = ''): EventArgument {
@@ -107,10 +88,10 @@ function randomly(seed: number): (bound: number) => number {
 
 const args = types.map((type, value) => argumentOf(value, type, value % 3 === 2 ? 'a "label"' : ''));
 const selectors = [
-  selectorOf('all', args),
-  selectorOf('two', [args[1]!, args[0]!]),
-  selectorOf('none', []),
-  selectorOf('returns', [args[0]!], true),
+  selectorFor('all', args),
+  selectorFor('two', [args[1]!, args[0]!]),
+  selectorFor('none', []),
+  selectorFor('returns', [args[0]!], true),
 ];
 
 test.each([64 * 1024, 700, 100])(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EventArgument } from '../event-plan.ts';
-import { cat, exec, hookOf, type Json, opened, planOf, selectorOf, startPipeline } from '../test-pipeline.ts';
+import { cat, exec, type Json, opened, startPipeline } from '../test-pipeline.ts';
+import { hookOf, planOf, selectorOf } from '../test-plan.ts';
 import { fileBytes, numberBytes, sockaddrBytes, sockBytes } from '../test-record.ts';
 import { valueStatus } from '../wire.ts';
 

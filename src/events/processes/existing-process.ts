@@ -1,6 +1,7 @@
 import { processFlags } from '../wire.ts';
 import {
   type Credentials,
+  newProcess,
   type ParentKey,
   type Process,
   type ProcessImage,
@@ -46,14 +47,13 @@ export interface ExistingProcess {
 /** Its parent is the one of `parent`, which the cache knows better than /proc. */
 export function processOfExisting(existing: ExistingProcess, parent: ParentKey): Process {
   const ktime = halvesOf(existing.ktimeNs);
-  return {
+  return newProcess({
     tgid: existing.tgid,
     ktimeLow: ktime.low,
     ktimeHigh: ktime.high,
     parentTgid: parent.parentTgid,
     parentKtimeLow: parent.parentKtimeLow,
     parentKtimeHigh: parent.parentKtimeHigh,
-    parent: undefined,
     flags: existing.ended === true ? (existing.flags ?? 0) : procFlags(existing),
     uid: existing.uid,
     auid: existing.auid,
@@ -61,13 +61,7 @@ export function processOfExisting(existing: ExistingProcess, parent: ParentKey):
     image: existingImage(existing),
     credentials: existing.credentials,
     namespaces: existing.namespaces,
-    children: 0,
-    startTime: undefined,
-    encoded: undefined,
-    older: undefined,
-    ended: false,
-    touched: false,
-  };
+  });
 }
 
 /** A time as two unsigned halves. */

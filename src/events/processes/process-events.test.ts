@@ -1,17 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import {
-  cat,
-  exec,
-  execId,
-  hookOf,
-  type Json,
-  opened,
-  planOf,
-  second,
-  selectorOf,
-  shell,
-  startPipeline,
-} from '../test-pipeline.ts';
+import { cat, exec, execId, type Json, opened, second, shell, startPipeline } from '../test-pipeline.ts';
+import { hookOf, planOf, selectorOf } from '../test-plan.ts';
 import { argvBytes, dataBytes, exitBytes, forkBytes } from '../test-record.ts';
 import { processFlags } from '../wire.ts';
 

@@ -44,6 +44,38 @@ export interface Process {
 /** Which execution the parent of a process is. */
 export type ParentKey = Pick<Process, 'parentTgid' | 'parentKtimeLow' | 'parentKtimeHigh'>;
 
+/** What a process is entered with. */
+export type EnteredProcess = Omit<
+  Process,
+  'parent' | 'children' | 'startTime' | 'encoded' | 'older' | 'ended' | 'touched'
+>;
+
+/** A process of which nothing has happened yet. All are made here: V8 is to see one shape of them. */
+export function newProcess(entered: EnteredProcess): Process {
+  return {
+    tgid: entered.tgid,
+    ktimeLow: entered.ktimeLow,
+    ktimeHigh: entered.ktimeHigh,
+    parentTgid: entered.parentTgid,
+    parentKtimeLow: entered.parentKtimeLow,
+    parentKtimeHigh: entered.parentKtimeHigh,
+    parent: undefined,
+    flags: entered.flags,
+    uid: entered.uid,
+    auid: entered.auid,
+    nsPid: entered.nsPid,
+    image: entered.image,
+    credentials: entered.credentials,
+    namespaces: entered.namespaces,
+    children: 0,
+    startTime: undefined,
+    encoded: undefined,
+    older: undefined,
+    ended: false,
+    touched: false,
+  };
+}
+
 /** Bytes of the kernel: `bytes[start .. end]`. */
 export interface TextRange {
   readonly bytes: Buffer;

@@ -4,6 +4,7 @@ import { credentials, execRecord, namespaceOrder, processFlags } from '../wire.t
 import {
   imageOf,
   namespacesOf,
+  newProcess,
   type ParentKey,
   type Process,
   readCredentials,
@@ -26,14 +27,13 @@ export function executedProcess(
   content: ExecContent,
 ): Process {
   const { header } = record;
-  return {
+  return newProcess({
     tgid: header.tgid,
     ktimeLow: header.execKtimeLow,
     ktimeHigh: header.execKtimeHigh,
     parentTgid: parent.parentTgid,
     parentKtimeLow: parent.parentKtimeLow,
     parentKtimeHigh: parent.parentKtimeHigh,
-    parent: undefined,
     flags: record.flags | initTreeFlag(record.nsPid, header.tgid, previous),
     uid: record.euid,
     auid: record.auid,
@@ -43,26 +43,19 @@ export function executedProcess(
       ? readCredentials(record.buffer, record.offset + execRecord.at.credentials)
       : undefined,
     namespaces: content.withNamespaces ? namespacesOf(record) : undefined,
-    children: 0,
-    startTime: undefined,
-    encoded: undefined,
-    older: undefined,
-    ended: false,
-    touched: false,
-  };
+  });
 }
 
 /** The process of a fork record: a copy of `parent`, as far as that is known, with an identity of its own. */
 export function forkedProcess(record: ForkRecord, key: ParentKey, parent: Process | undefined): Process {
   const inherited = (parent?.flags ?? 0) & inheritedFlags;
-  return {
+  return newProcess({
     tgid: record.header.tgid,
     ktimeLow: record.header.execKtimeLow,
     ktimeHigh: record.header.execKtimeHigh,
     parentTgid: key.parentTgid,
     parentKtimeLow: key.parentKtimeLow,
     parentKtimeHigh: key.parentKtimeHigh,
-    parent: undefined,
     // What Tetragon reports for a process that was forked and has not executed anything.
     flags: processFlags.EXECVE | inherited | initTreeFlag(record.nsPid, record.header.tgid, undefined),
     uid: parent?.uid,
@@ -71,25 +64,18 @@ export function forkedProcess(record: ForkRecord, key: ParentKey, parent: Proces
     image: parent?.image ?? unknownImage,
     credentials: parent?.credentials,
     namespaces: parent?.namespaces,
-    children: 0,
-    startTime: undefined,
-    encoded: undefined,
-    older: undefined,
-    ended: false,
-    touched: false,
-  };
+  });
 }
 
 /** A process of which only the header of a record is known. */
 export function unknownProcess(header: RecordHeader): Process {
-  return {
+  return newProcess({
     tgid: header.tgid,
     ktimeLow: header.execKtimeLow,
     ktimeHigh: header.execKtimeHigh,
     parentTgid: 0,
     parentKtimeLow: 0,
     parentKtimeHigh: 0,
-    parent: undefined,
     flags: 0,
     uid: undefined,
     auid: 0,
@@ -97,25 +83,18 @@ export function unknownProcess(header: RecordHeader): Process {
     image: unknownImage,
     credentials: undefined,
     namespaces: undefined,
-    children: 0,
-    startTime: undefined,
-    encoded: undefined,
-    older: undefined,
-    ended: false,
-    touched: false,
-  };
+  });
 }
 
 /** The kernel's own process, pid 0. */
 export function kernelProcess(): Process {
-  return {
+  return newProcess({
     tgid: 0,
     ktimeLow: kernelKtime,
     ktimeHigh: 0,
     parentTgid: 0,
     parentKtimeLow: kernelKtime,
     parentKtimeHigh: 0,
-    parent: undefined,
     flags: processFlags.PROCFS,
     uid: 0,
     auid: 0xffff_ffff,
@@ -123,13 +102,7 @@ export function kernelProcess(): Process {
     image: { ...unknownImage, binary: wholeRange(Buffer.from('<kernel>')), holders: 0 },
     credentials: readCredentials(Buffer.alloc(credentials.size), 0),
     namespaces: namespaceOrder.map(() => 0),
-    children: 0,
-    startTime: undefined,
-    encoded: undefined,
-    older: undefined,
-    ended: false,
-    touched: false,
-  };
+  });
 }
 
 /** Start of the kernel's own process in Tetragon's exec ids. */
