@@ -10,6 +10,16 @@ interface Watched {
   readonly watcher: FSWatcher;
   /** Which directory it is: another one may have taken its name. */
   readonly identity: string;
+  place: Place;
+}
+
+/** A directory to watch, and what in it concerns us. */
+interface Place {
+  /** Of the policies for which it is watched. */
+  readonly path: string;
+  /** Everything in it does. */
+  holdsPolicies: boolean;
+  readonly names: Set<string>;
 }
 
 /**
@@ -45,17 +55,21 @@ export class PolicyWatch {
 
   /** Watches what the paths name now, and no longer what they named before. */
   #watchAll(): void {
-    const wanted = new Map<string, string>();
-    for (const path of this.#paths) for (const directory of directoriesOf(path)) wanted.set(directory, path);
-    for (const [directory, { watcher, identity }] of this.#watched) {
-      if (wanted.has(directory) && identityOf(directory) === identity) continue;
-      watcher.close();
+    const wanted = placesOf(this.#paths);
+    for (const [directory, watched] of this.#watched) {
+      const place = wanted.get(directory);
+      if (place !== undefined && identityOf(directory) === watched.identity) {
+        watched.place = place;
+        continue;
+      }
+      watched.watcher.close();
       this.#watched.delete(directory);
     }
-    for (const [directory, path] of wanted) if (!this.#watched.has(directory)) this.#watch(directory, path);
+    for (const [directory, place] of wanted) if (!this.#watched.has(directory)) this.#watch(directory, place);
   }
 
-  #watch(directory: string, path: string): void {
+  #watch(directory: string, place: Place): void {
+    const { path } = place;
     const report = (error: unknown): void => {
       if (this.#reported.has(path)) return;
       this.#reported.add(path);
@@ -66,7 +80,7 @@ export class PolicyWatch {
         if (this.#concerns(directory, name)) this.#schedule();
       });
       watcher.on('error', report);
-      this.#watched.set(directory, { watcher, identity: identityOf(directory) });
+      this.#watched.set(directory, { watcher, identity: identityOf(directory), place });
     } catch (error) {
       report(error);
     }
@@ -75,11 +89,8 @@ export class PolicyWatch {
   /** Of a directory that is only above a path, most names have nothing to do with it. */
   #concerns(directory: string, name: string | null): boolean {
     if (name === null || name.startsWith('..') || name === basename(directory)) return true;
-    return this.#paths.some((path) => {
-      const real = realPath(path);
-      const isNamed = [resolve(path), real].some((one) => dirname(one) === directory && basename(one) === name);
-      return isNamed || resolve(path) === directory || real === directory;
-    });
+    const place = this.#watched.get(directory)?.place;
+    return place !== undefined && (place.holdsPolicies || place.names.has(name));
   }
 
   #schedule(): void {
@@ -97,15 +108,25 @@ export class PolicyWatch {
   }
 }
 
-/** The one above a path; itself, when it is one; and where a link leads to. */
-function directoriesOf(path: string): Set<string> {
-  const absolute = resolve(path);
-  const isDirectory = statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true;
-  const directories = new Set([dirname(absolute)]);
-  if (isDirectory) directories.add(absolute);
-  else if (lstatSync(absolute, { throwIfNoEntry: false })?.isSymbolicLink() === true)
-    directories.add(dirname(realPath(absolute)));
-  return directories;
+/** By directory: the one above a path, the path itself when it is one, and the one that a link leads to. */
+function placesOf(paths: readonly string[]): Map<string, Place> {
+  const places = new Map<string, Place>();
+  const placeAt = (directory: string, path: string): Place => {
+    const place = places.get(directory) ?? { path, holdsPolicies: false, names: new Set() };
+    places.set(directory, place);
+    return place;
+  };
+  for (const path of paths) {
+    const absolute = resolve(path);
+    placeAt(dirname(absolute), path).names.add(basename(absolute));
+    if (statSync(absolute, { throwIfNoEntry: false })?.isDirectory() === true) {
+      placeAt(absolute, path).holdsPolicies = true;
+    } else if (lstatSync(absolute, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+      const real = realPath(absolute);
+      placeAt(dirname(real), path).names.add(basename(real));
+    }
+  }
+  return places;
 }
 
 /** The path itself when it leads nowhere. */
