@@ -36,7 +36,7 @@ test('an output that nobody reads delays neither the ring nor the file; what it 
     });
     const ended = new Promise((resolve) => agent.once('exit', resolve));
     onTestFinished(() => void agent.kill('SIGKILL'));
-    await until(() => messages.includes('"address"') || agent.exitCode !== null);
+    await until(() => messages.includes('ready: ') || agent.exitCode !== null);
     if (agent.exitCode !== null) skip(`the agent does not start here: ${messages}`);
 
     const load = `for (let call = 0; call < ${calls}; call++) process.ppid`;

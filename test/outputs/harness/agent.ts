@@ -34,7 +34,7 @@ export class TestAgent {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const agent = new TestAgent(child);
-    await until(() => agent.messages.includes('"address"') || child.exitCode !== null);
+    await until(() => agent.messages.includes('ready: ') || child.exitCode !== null);
     return child.exitCode === null ? agent : agent.messages;
   }
 
